@@ -1,0 +1,50 @@
+//! The only currency of rows between the runner and a destination.
+
+use arrow::array::{ArrayRef, RecordBatch};
+
+/// What a batch does at the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// The target does not hold these members yet. A full publish has adds only.
+    Add,
+    /// The target holds an older record of these members.
+    Update,
+    /// The target holds these members and should not.
+    Remove,
+}
+
+impl Op {
+    /// The word that stands in the `_op` column, in receipts and in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Add => "add",
+            Self::Update => "update",
+            Self::Remove => "remove",
+        }
+    }
+}
+
+/// Rows of one operation.
+///
+/// `members` and `rows` have the same length. For [`Op::Remove`] every column of `rows` is null: only
+/// `members` counts.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// What to do with the rows.
+    pub op: Op,
+    /// The member's key: in its own type, or, if composite, its parts joined by `|` as text.
+    pub members: ArrayRef,
+    /// The records, in the schema of [`PublishContext::schema`](super::PublishContext::schema).
+    pub rows: RecordBatch,
+}
+
+/// A record that the target refused for good. Never holds an attribute's value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// Row of the batch, from 0.
+    pub row: usize,
+    /// A short stable code: `too_large`, `invalid_value`, … or the platform's own.
+    pub code: String,
+    /// What it means and what to do about it.
+    pub message: String,
+}

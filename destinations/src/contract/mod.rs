@@ -1,0 +1,27 @@
+//! What a destination is to the rest of Herald: four stages, each a small trait.
+//!
+//! ```text
+//! Kind ──parse──▶ Config ──connect──▶ Destination ──begin──▶ Publication ──seal──▶ Ticket
+//! compiled in     checked, no I/O     connected              one publish           stored; commit or discard
+//! ```
+//!
+//! There is one abort path for errors, cancels and crashes alike: drop the [`Publication`] and
+//! [`Destination::discard`] its [`Ticket`].
+
+mod batch;
+mod capabilities;
+mod config;
+mod context;
+mod destination;
+mod error;
+mod retry;
+mod ticket;
+
+pub use batch::{Batch, Op, Rejection};
+pub use capabilities::{Capabilities, Visibility};
+pub use config::{Config, ConfigError, Kind};
+pub use context::{Account, Mode, PublishContext};
+pub use destination::{Destination, Publication};
+pub use error::{Error, ErrorKind};
+pub use retry::{Retry, RetryPolicy};
+pub use ticket::{Column, Delivered, DeliveredFile, Depth, Extra, Manifest, Part, PartState, Ticket};

@@ -1,0 +1,1 @@
+//! Record batches → bytes: Parquet, CSV, NDJSON, and their compression.

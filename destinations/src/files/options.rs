@@ -1,0 +1,101 @@
+//! How published files look: the `files` block of an activation, checked.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Checked options, with every default filled in. Written by the config, read by the encoders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileOptions {
+    /// Encoding of a part.
+    pub format: Format,
+    /// Compression of a part.
+    pub compression: Compression,
+    /// Path of a part below the target's root, with `{placeholders}`.
+    pub path: String,
+    /// Whether `path` may stand still, and a publish replaces the file before it.
+    pub overwrite: bool,
+    /// A part holds no more rows.
+    pub max_rows: u64,
+    /// A part is closed at the first chance past this many bytes.
+    pub max_size: u64,
+    /// Dialect, for `csv`.
+    pub csv: CsvOptions,
+    /// Whether a manifest is written.
+    pub manifest: bool,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self {
+            format: Format::Parquet,
+            compression: Compression::Zstd,
+            path: DEFAULT_PATH.to_owned(),
+            overwrite: false,
+            max_rows: 5_000_000,
+            max_size: 512 << 20,
+            csv: CsvOptions::default(),
+            manifest: true,
+        }
+    }
+}
+
+/// Where parts stand unless the config says otherwise.
+pub const DEFAULT_PATH: &str = "{activation}/{date}/{publish_id}/part-{part}.{ext}";
+
+/// Encoding of a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Columnar.
+    Parquet,
+    /// Text, RFC 4180.
+    Csv,
+    /// One JSON object a line.
+    Ndjson,
+}
+
+/// Compression of a part. `snappy` is for Parquet alone; `gzip` and `bzip2` are for text alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// As it is.
+    None,
+    /// Parquet.
+    Snappy,
+    /// Parquet and text.
+    Zstd,
+    /// Text.
+    Gzip,
+    /// Text.
+    Bzip2,
+}
+
+/// Dialect of CSV.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvOptions {
+    /// One character between fields.
+    pub delimiter: char,
+    /// Whether the first line names the columns.
+    pub header: bool,
+    /// When a field stands in quotes.
+    pub quote: Quote,
+    /// What stands for null; never quoted.
+    pub null: String,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self { delimiter: ',', header: true, quote: Quote::Minimal, null: String::new() }
+    }
+}
+
+/// When a CSV field stands in quotes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Quote {
+    /// Where it must: delimiter, quote, line break, an empty string, a text equal to the null text.
+    Minimal,
+    /// Every field that is not null.
+    All,
+}

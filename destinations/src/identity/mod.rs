@@ -1,0 +1,1 @@
+//! Normalising and hashing of identifiers.

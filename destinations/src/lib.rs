@@ -1,0 +1,19 @@
+//! Where Herald publishes to: the contract of a destination, the encoders, and one folder per kind.
+//!
+//! Nothing here knows of the query engine, the state store or the HTTP API.
+
+pub mod conformance;
+pub mod contract;
+pub mod encode;
+pub mod files;
+pub mod identity;
+pub mod local;
+pub mod s3;
+
+/// Every kind of destination that is compiled in.
+pub static KINDS: &[&dyn contract::Kind] = &[];
+
+/// Finds a kind by the word after `type:`.
+pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {
+    KINDS.iter().copied().find(|kind| kind.name() == name)
+}

@@ -1,0 +1,297 @@
+//! The checked config: every reference resolved by name, every default filled in, no I/O left to do.
+//! SQL stays text with the place it came from; [`resolve`](crate::resolve) plans it.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use herald_destinations::{
+    contract::{self, Mode, RetryPolicy},
+    files::FileOptions,
+};
+
+/// All that the config files say.
+#[derive(Debug)]
+pub struct Config {
+    /// The `service` map.
+    pub service: Service,
+    /// Tables of all sources; their names are unique over all of them.
+    pub tables: BTreeMap<String, Table>,
+    /// Segments.
+    pub segments: BTreeMap<String, Segment>,
+    /// Targets.
+    pub targets: BTreeMap<String, Target>,
+    /// Activations.
+    pub activations: BTreeMap<String, Activation>,
+    /// Where each value stands, for errors found later.
+    pub places: super::Places,
+}
+
+/// A piece of SQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sql {
+    /// The text, substitutions done.
+    pub text: String,
+    /// Dotted path of the value it stands in: `segments.gold_de.where`.
+    pub at: String,
+}
+
+/// The `service` map.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// State, snapshots, spill.
+    pub data_dir: PathBuf,
+    /// 32 bytes; `None`: a key file in `data_dir`.
+    pub encryption_key: Option<Key>,
+    /// Bytes of memory for the whole process.
+    pub memory: u64,
+    /// Publishes at once.
+    pub concurrency: usize,
+    /// Teardowns that one start or reload may cause.
+    pub max_teardowns_per_reload: u32,
+}
+
+/// A 32-byte key that no output ever shows.
+#[derive(Clone)]
+pub struct Key(pub [u8; 32]);
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// A table of a source.
+#[derive(Debug, Clone)]
+pub struct Table {
+    /// Its name.
+    pub name: String,
+    /// The source it belongs to.
+    pub source: String,
+    /// Absolute path, glob or folder, or a URL `s3://`, `gs://`, `az://`.
+    pub location: String,
+    /// `None`: by the files' extension.
+    pub format: Option<TableFormat>,
+    /// Key columns, at least one.
+    pub key: Vec<String>,
+    /// Columns that point to a member's key; empty: not a related table.
+    pub member: Vec<String>,
+    /// Column that says when a row last changed.
+    pub updated_at: Option<String>,
+    /// Declared columns: name → SQL type; empty: inferred.
+    pub columns: Vec<(String, String)>,
+}
+
+/// Format of a table's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// `.parquet`
+    Parquet,
+    /// `.csv`, also compressed
+    Csv,
+    /// `.ndjson`, `.jsonl`, `.json`, also compressed
+    Ndjson,
+    /// `.arrow`, `.ipc`, `.feather`
+    Arrow,
+}
+
+/// A named rule that yields members.
+#[derive(Debug, Clone)]
+pub struct Segment {
+    /// Its name.
+    pub name: String,
+    /// The table whose key identifies a member.
+    pub from: String,
+    /// Who belongs.
+    pub rule: Rule,
+}
+
+/// A rule: all that is given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Rule {
+    /// Where it stands in the config.
+    pub at: String,
+    /// A condition over the segment's table.
+    pub filter: Option<Sql>,
+    /// A query whose columns are the member's key.
+    pub sql: Option<Sql>,
+    /// Belongs to each.
+    pub all_of: Vec<Part>,
+    /// Belongs to at least one; `None`: not asked.
+    pub any_of: Option<Vec<Part>>,
+    /// Belongs to none.
+    pub none_of: Vec<Part>,
+    /// The first so many, of those who belong.
+    pub limit: Option<Limit>,
+    /// Names of segments, each taking the members that none before it took; empty: no waterfall.
+    pub waterfall: Vec<String>,
+}
+
+/// A part of a rule.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// A segment by name, or a rung of a waterfall, `tiers.recent_buyers`.
+    Named {
+        /// The name.
+        name: String,
+        /// Where it stands.
+        at: String,
+    },
+    /// A rule of its own.
+    Inline(Box<Rule>),
+}
+
+/// The first so many.
+#[derive(Debug, Clone)]
+pub struct Limit {
+    /// How many.
+    pub members: u64,
+    /// Order; ties go by the key.
+    pub order_by: Option<Sql>,
+}
+
+/// A place to publish to.
+#[derive(Debug)]
+pub struct Target {
+    /// Its name.
+    pub name: String,
+    /// Checked options of its kind.
+    pub config: Box<dyn contract::Config>,
+}
+
+/// segment + attributes → target.
+#[derive(Debug, Clone)]
+pub struct Activation {
+    /// Its name.
+    pub name: String,
+    /// Its name before a rename.
+    pub was: Option<String>,
+    /// Whether its schedule stands still.
+    pub paused: bool,
+    /// A segment's name, or `waterfall.rung`.
+    pub segment: String,
+    /// A target's name.
+    pub target: String,
+    /// Record fields, in order.
+    pub attributes: Vec<Attribute>,
+    /// False or null: suppressed.
+    pub filter: Option<Sql>,
+    /// Attributes that must not be null, in the order given.
+    pub require: Vec<String>,
+    /// Full or incremental.
+    pub mode: Mode,
+    /// Which operations are sent.
+    pub send: SendOps,
+    /// The cadence.
+    pub refresh: Refresh,
+    /// A second, faster cadence.
+    pub rapid: Option<Rapid>,
+    /// How often everything is sent again.
+    pub resync: Option<Duration>,
+    /// Past this lag, an alert.
+    pub freshness: Option<Duration>,
+    /// What stops a publish before anything is sent.
+    pub guards: Guards,
+    /// What a teardown does with delivered data.
+    pub on_delete: OnDelete,
+    /// How files look.
+    pub files: FileOptions,
+    /// How long to keep trying.
+    pub retry: RetryPolicy,
+}
+
+/// A field of the record.
+#[derive(Debug, Clone)]
+pub struct Attribute {
+    /// Name of the field.
+    pub name: String,
+    /// `activations.NAME.attributes.FIELD`
+    pub at: String,
+    /// Where it comes from.
+    pub value: AttributeValue,
+}
+
+/// Where a field comes from.
+#[derive(Debug, Clone)]
+pub enum AttributeValue {
+    /// An expression over the segment's table.
+    Direct(Sql),
+    /// An expression over a related table.
+    Related {
+        /// The related table.
+        table: String,
+        /// The expression; may be an aggregate.
+        value: Sql,
+        /// Rows that count.
+        filter: Option<Sql>,
+        /// Their order.
+        order_by: Option<Sql>,
+        /// `None`: `first`, or, where the value is an aggregate, its result.
+        take: Option<Take>,
+    },
+}
+
+/// Which of a member's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Take {
+    /// The first non-null value.
+    First,
+    /// A list of all non-null values.
+    All,
+}
+
+/// Which operations are sent; incremental only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SendOps {
+    /// Adds.
+    pub add: bool,
+    /// Updates.
+    pub update: bool,
+    /// Removals.
+    pub remove: bool,
+}
+
+/// When an activation is published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refresh {
+    /// After so long.
+    Every(Duration),
+    /// At wall-clock times.
+    Cron {
+        /// Five or six fields.
+        expression: String,
+        /// An IANA zone.
+        timezone: chrono_tz::Tz,
+    },
+    /// Only when asked.
+    Manual,
+}
+
+/// The faster cadence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rapid {
+    /// How often.
+    pub every: Duration,
+    /// How far back of the last watermark to look.
+    pub overlap: Duration,
+}
+
+/// What stops a publish before anything is sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Guards {
+    /// Fewest members after the publish.
+    pub min_members: u64,
+    /// Most members after the publish.
+    pub max_members: Option<u64>,
+    /// Largest share removed, 0 to 1, of the snapshot.
+    pub max_removed: f64,
+    /// Largest share updated or removed, 0 to 1, of the snapshot.
+    pub max_changed: Option<f64>,
+}
+
+/// What a teardown does with delivered data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    /// Leaves it.
+    Keep,
+    /// Takes it back.
+    Purge,
+}

@@ -1,0 +1,15 @@
+//! Herald publishes customer segments to the places that act on them, and proves each publish.
+//!
+//! ```text
+//! config ─▶ resolve ─▶ spool ─▶ delta ─▶ guard ─▶ deliver ─▶ acknowledge
+//!           members,   on disk  against  stop     batches,   snapshot and receipt
+//!           records             snapshot or go    parts      in one transaction
+//! ```
+
+pub mod cli;
+pub mod config;
+pub mod publish;
+pub mod resolve;
+pub mod snapshot;
+pub mod state;
+pub mod telemetry;

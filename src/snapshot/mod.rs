@@ -1,0 +1,1 @@
+//! What each target holds, and the difference to what it should.

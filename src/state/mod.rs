@@ -1,0 +1,1 @@
+//! Publishes and their receipts in SQLite. Only here is sqlx named.
