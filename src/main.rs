@@ -1,1 +1,3 @@
-fn main(){}
+//! The `herald` program.
+
+fn main() {}

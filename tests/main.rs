@@ -1,1 +1,1 @@
-fn main(){}
+//! The application from outside, in one binary.

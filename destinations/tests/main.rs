@@ -1,1 +1,1 @@
-
+//! Destinations from outside, in one binary.
