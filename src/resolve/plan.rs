@@ -1,0 +1,263 @@
+//! One publish, planned: what to read, and how to make records of it.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::{
+    error::DataFusionError,
+    logical_expr::{Expr, ident},
+    physical_plan::statistics::{StatisticsArgs, StatisticsContext},
+    prelude::{DataFrame, SessionContext},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    engine,
+    expression::Ordering,
+    members::Layout,
+    membership::{KeySet, Selection},
+    record::RecordPlan,
+    sets,
+    sieve::Sieve,
+    spool::Spooling,
+    spooled::{Shape, Spooled},
+    tables::TableInfo,
+};
+use crate::{
+    config::{Config, Table},
+    publish::{Failure, code},
+    snapshot::{KeyCodec, Keys},
+};
+
+/// One publish, planned. No data has been read.
+pub struct PublishPlan {
+    session: SessionContext,
+    /// For a bucket's little queries: one thread each.
+    local: SessionContext,
+    tables: BTreeMap<String, TableInfo>,
+    /// Key columns and `updated_at`, by table.
+    definitions: BTreeMap<String, Table>,
+    selection: Selection,
+    sets: Vec<KeySet>,
+    record: RecordPlan,
+    codec: KeyCodec,
+}
+
+impl std::fmt::Debug for PublishPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PublishPlan")
+            .field("selection", &self.selection)
+            .field("record", &self.record)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a scan of members is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reads<'a> {
+    /// Records: filter, direct expressions, columns that related ones name.
+    Records,
+    /// A ranking: the columns that members are ordered by, last.
+    Ranked(&'a [Ordering]),
+}
+
+/// Members of one bucket, about.
+const BUCKET_ROWS: u64 = 160_000;
+/// Most buckets: each has open files while it is written.
+const MOST_BUCKETS: u64 = 256;
+/// Bytes of a row in a file whose row count is not known.
+const GUESSED_ROW: u64 = 48;
+
+impl PublishPlan {
+    pub(super) async fn new(
+        session: SessionContext,
+        local: SessionContext,
+        config: &Config,
+        tables: BTreeMap<String, TableInfo>,
+        selection: Selection,
+        sets: Vec<KeySet>,
+        record: RecordPlan,
+    ) -> Result<Self, Failure> {
+        let definitions: BTreeMap<String, Table> = config.tables.clone();
+        let codec = codec(&tables, &definitions, &selection.table)?;
+        Ok(Self { session, local, tables, definitions, selection, sets, record, codec })
+    }
+
+    /// The record's fields, in order.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.record.schema
+    }
+
+    /// How member keys are stored and shown.
+    pub fn codec(&self) -> &KeyCodec {
+        &self.codec
+    }
+
+    /// Type of the `_member` column.
+    pub fn member_type(&self) -> DataType {
+        self.codec.member_type()
+    }
+
+    /// How many buckets suit the segment's table.
+    ///
+    /// # Errors
+    /// When the table's files can't be read.
+    pub async fn buckets(&self) -> Result<u32, Failure> {
+        let rows = self.rows_of(&self.selection.table).await?;
+        Ok((rows / BUCKET_ROWS).next_power_of_two().clamp(1, MOST_BUCKETS) as u32)
+    }
+
+    /// Rows of a table, or a guess where its files do not say.
+    pub(super) async fn rows_of(&self, table: &str) -> Result<u64, Failure> {
+        let rows = async {
+            let physical = self.session.table(table).await?.create_physical_plan().await?;
+            let statistics = StatisticsContext::new().compute(physical.as_ref(), &StatisticsArgs::new())?;
+            Ok::<_, DataFusionError>(statistics.num_rows.get_value().copied())
+        };
+        let rows = rows.await.map_err(|error| engine::failure(&error))?;
+        let guessed = || self.tables.get(table).map_or(0, |table| table.pins.bytes() / GUESSED_ROW);
+        Ok(rows.map_or_else(guessed, |rows| rows as u64))
+    }
+
+    /// Reads every source into buckets, below a folder that exists and is empty.
+    ///
+    /// # Errors
+    /// What the sources, the engine or the disk said.
+    pub async fn spool(
+        &self,
+        folder: &Path,
+        buckets: u32,
+        secret: &Keys,
+        cancel: &CancellationToken,
+    ) -> Result<Spooled, Failure> {
+        let spooling = Spooling {
+            folder: folder.to_owned(),
+            buckets,
+            codec: self.codec.clone(),
+            secret: secret.clone(),
+            cancel: cancel.clone(),
+        };
+        let sets = sets::draw_up(self, &spooling).await?;
+        let expected = self.rows_of(&self.selection.table).await?;
+        let wanted = (!self.record.related.is_empty()).then(|| Arc::new(Sieve::new(expected)));
+        let through: Vec<Arc<Sieve>> =
+            self.selection.required_sets().into_iter().map(|set| Arc::clone(&sets[set].sieve)).collect();
+        let (frame, layout) = self.scan(&self.selection, Reads::Records).await?;
+        let key_columns = self.key_of(&self.selection.table).len();
+        let members = spooling.run(frame, "members", key_columns, &through, wanted.as_ref()).await?;
+        let mut related = Vec::with_capacity(self.record.related.len());
+        for (number, read) in self.record.related.iter().enumerate() {
+            let frame = self.related_scan(number).await?;
+            let sieves: Vec<_> = wanted.iter().cloned().collect();
+            related.push(spooling.run(frame, &format!("related-{number}"), read.member.len(), &sieves, None).await?);
+        }
+        let shape = Shape { layout, test: self.selection.test.clone(), record: self.record.clone() };
+        let sets = sets.into_iter().map(|set| set.spool).collect();
+        Ok(Spooled::new(shape, buckets, members, sets, related, self.local.clone()))
+    }
+
+    /// A scan of members: key columns first, then what [`Layout`] says.
+    pub(super) async fn scan(&self, selection: &Selection, reads: Reads<'_>) -> Result<(DataFrame, Layout), Failure> {
+        let mut columns: Vec<Expr> = self.key_of(&selection.table).iter().map(ident).collect();
+        let first = columns.len();
+        let mut layout = Layout::default();
+        let mut add = |expr: Expr, name: String| {
+            columns.push(expr.alias(name));
+            columns.len() - first
+        };
+        if let Some(updated) = self.definitions.get(&selection.table).and_then(|table| table.updated_at.as_ref()) {
+            layout.updated = Some(add(ident(updated), "updated".into()));
+        }
+        let mut next = 1 + usize::from(layout.updated.is_some());
+        layout.flags = next;
+        for (number, flag) in selection.flags.iter().enumerate() {
+            next = add(flag.clone(), format!("f{number}")) + 1;
+        }
+        if let Reads::Ranked(order) = &reads {
+            for (number, order) in order.iter().enumerate() {
+                add(order.expression.expr.clone(), format!("o{number}"));
+            }
+        } else if matches!(reads, Reads::Records) {
+            if let Some(filter) = &self.record.filter {
+                layout.filter = Some(add(filter.clone(), "filter".into()));
+                next += 1;
+            }
+            layout.direct = next;
+            for (number, expr) in self.record.direct.iter().enumerate() {
+                next = add(expr.clone(), format!("d{number}")) + 1;
+            }
+            layout.member_columns = next;
+            for (number, column) in self.record.member_columns.iter().enumerate() {
+                add(ident(column), format!("m{number}"));
+            }
+        }
+        let frame = self.filtered(&selection.table, selection.filter.as_ref()).await?;
+        let frame = frame.select(columns).map_err(|error| engine::failure(&error))?;
+        Ok((frame, layout))
+    }
+
+    async fn related_scan(&self, number: usize) -> Result<DataFrame, Failure> {
+        let read = &self.record.related[number];
+        let mut columns: Vec<Expr> =
+            read.member.iter().enumerate().map(|(index, column)| ident(column).alias(format!("k{index}"))).collect();
+        let scanned = read.raw.is_empty();
+        if scanned {
+            columns.extend(read.inputs.iter().enumerate().map(|(index, expr)| expr.clone().alias(format!("c{index}"))));
+        } else {
+            columns.extend(read.raw.iter().map(ident));
+        }
+        let filter = read.filter.as_ref().filter(|_| scanned);
+        let frame = self.filtered(&read.table, filter).await?;
+        frame.select(columns).map_err(|error| engine::failure(&error))
+    }
+
+    async fn filtered(&self, table: &str, filter: Option<&Expr>) -> Result<DataFrame, Failure> {
+        let frame = self.session.table(table).await.map_err(|error| engine::failure(&error))?;
+        match filter {
+            None => Ok(frame),
+            Some(filter) => frame.filter(filter.clone()).map_err(|error| engine::failure(&error)),
+        }
+    }
+
+    pub(super) fn table(&self) -> &str {
+        &self.selection.table
+    }
+
+    pub(super) fn key_of(&self, table: &str) -> &[String] {
+        self.definitions.get(table).map_or(&[], |table| &table.key)
+    }
+
+    pub(super) fn key_sets(&self) -> &[KeySet] {
+        &self.sets
+    }
+
+    pub(super) fn session(&self) -> &SessionContext {
+        &self.session
+    }
+
+    /// Fails if a file is not the one that was planned with.
+    ///
+    /// # Errors
+    /// `source_changed`, or what the place said.
+    pub async fn check_sources(&self) -> Result<(), Failure> {
+        for table in self.tables.values() {
+            table.pins.check(&self.session).await?;
+        }
+        Ok(())
+    }
+}
+
+fn codec(
+    tables: &BTreeMap<String, TableInfo>,
+    definitions: &BTreeMap<String, Table>,
+    table: &str,
+) -> Result<KeyCodec, Failure> {
+    let info = tables.get(table).ok_or_else(|| code::internal(format!("table `{table}` was not planned")))?;
+    let key = definitions.get(table).map_or(&[][..], |table| &table.key);
+    let types = key
+        .iter()
+        .map(|column| info.schema.field_with_name(column).map(|field| field.data_type().clone()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(code::internal)?;
+    KeyCodec::new(&types).map_err(code::internal)
+}

@@ -1,0 +1,131 @@
+//! Where snapshots stand, and the small value that says which files make one up.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{FOLDER, Keys, LayerWriter, Snapshot};
+use crate::publish::{Failure, code};
+
+/// Which files make up a snapshot. Stored with the receipt that it belongs to, in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pointer {
+    /// Format of this value and of the files.
+    pub version: u16,
+    /// A value that tells encryption keys apart.
+    pub key_check: String,
+    /// Partitions of every file; a power of two.
+    pub partitions: u32,
+    /// Base first, newest last.
+    pub layers: Vec<Layer>,
+    /// Members held.
+    pub members: u64,
+}
+
+/// One file of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// File name in the activation's folder.
+    pub file: String,
+    /// Rows, those of removed members included.
+    pub rows: u64,
+}
+
+/// Layers beyond this many are merged into a new base.
+const MOST_LAYERS: usize = 8;
+/// So are layers that hold more than one row for so many of the base.
+const BASE_PER_LAYER_ROW: u64 = 4;
+
+impl Pointer {
+    /// Format that this version writes.
+    pub const VERSION: u16 = 1;
+
+    /// Whether reading base and layers costs enough to merge them.
+    pub fn wants_compaction(&self) -> bool {
+        let layered: u64 = self.layers.iter().skip(1).map(|layer| layer.rows).sum();
+        let base = self.layers.first().map_or(0, |layer| layer.rows);
+        self.layers.len() > MOST_LAYERS || (self.layers.len() > 1 && layered * BASE_PER_LAYER_ROW > base)
+    }
+}
+
+/// The snapshots of one data folder.
+#[derive(Debug, Clone)]
+pub struct SnapshotStore {
+    root: PathBuf,
+    keys: Keys,
+}
+
+impl SnapshotStore {
+    /// The store in a data folder.
+    pub fn new(data_dir: &Path, keys: Keys) -> Self {
+        Self { root: data_dir.join(FOLDER), keys }
+    }
+
+    /// The keys that members and records are hashed with.
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    fn folder(&self, activation: &str) -> PathBuf {
+        self.root.join(activation)
+    }
+
+    /// Opens a snapshot for reading.
+    ///
+    /// # Errors
+    /// `snapshot_unreadable` when a file is gone, damaged, or encrypted with another key.
+    pub fn open(&self, activation: &str, pointer: &Pointer) -> Result<Snapshot, Failure> {
+        if pointer.key_check != self.keys.check() {
+            return Err(super::secret::lost("the snapshot was encrypted with another key"));
+        }
+        Snapshot::open(&self.folder(activation), activation, pointer, &self.keys)
+    }
+
+    /// Starts a new file; `name` tells it from the activation's other files.
+    ///
+    /// # Errors
+    /// `disk_full`, or `internal` when the folder can't be written.
+    pub fn layer(
+        &self,
+        activation: &str,
+        publish: Uuid,
+        name: &str,
+        key_type: &arrow::datatypes::DataType,
+    ) -> Result<LayerWriter, Failure> {
+        let folder = self.folder(activation);
+        fs::create_dir_all(&folder).map_err(|error| code::disk(&error, "make the snapshot's folder"))?;
+        LayerWriter::create(&folder, format!("{publish}-{name}.parquet"), activation, key_type, &self.keys)
+    }
+
+    /// An empty pointer for a snapshot that begins now.
+    pub fn empty(&self, partitions: u32) -> Pointer {
+        Pointer { version: Pointer::VERSION, key_check: self.keys.check(), partitions, layers: Vec::new(), members: 0 }
+    }
+
+    /// Removes the files of an activation that no pointer names: what a crash or an older publish left.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn sweep(&self, activation: &str, keep: &[&Pointer]) -> Result<(), Failure> {
+        let kept = |name: &str| keep.iter().any(|pointer| pointer.layers.iter().any(|layer| layer.file == name));
+        let entries = match fs::read_dir(self.folder(activation)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(code::disk(&error, "read the snapshot's folder")),
+        };
+        for entry in entries.flatten() {
+            if !entry.file_name().to_str().is_some_and(kept) {
+                // One that can't be removed now goes at the next sweep.
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        if keep.iter().all(|pointer| pointer.layers.is_empty()) {
+            let _ = fs::remove_dir(self.folder(activation));
+        }
+        Ok(())
+    }
+}
