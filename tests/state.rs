@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, path::Path};
 use chrono::Utc;
 use herald::{
     publish::{Failure, PublishKind, Receipt, Status},
-    state::{ActivationState, AuditEntry, Filter, NewPublish, SnapshotRow, State},
+    state::{ActivationState, AuditEntry, DeadLettersOf, Filter, NewPublish, Refused, SnapshotRow, State},
 };
-use herald_destinations::contract::{Mode, Ticket};
+use herald_destinations::contract::{Mode, Op, Ticket};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -283,4 +283,51 @@ async fn a_process_killed_while_it_writes_leaves_a_consistent_state() {
         }
         reached = last.sequence + 1;
     }
+}
+
+fn refused(member: &str, code: &str) -> Refused {
+    Refused { member: member.to_owned(), op: Op::Add, code: code.to_owned(), message: "no".to_owned() }
+}
+
+async fn letters(state: &State, of: DeadLettersOf<'_>) -> Vec<(String, String, u64)> {
+    let found = state.dead_letters(of, 100, None).await.unwrap();
+    found.into_iter().map(|letter| (letter.member, letter.code, letter.count)).collect()
+}
+
+#[tokio::test]
+async fn dead_letters_are_counted_up_until_settled() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let state = open(data_dir.path()).await;
+    let first = state.queue(asked("gold")).await.unwrap();
+    state.add_dead_letters(first.id, &[refused("1", "too_large"), refused("2", "too_large")]).await.unwrap();
+    state.add_dead_letters(first.id, &[refused("2", "too_large")]).await.unwrap();
+    let first = Receipt { status: Status::Partial, ..first };
+    state.finish(&first).await.unwrap();
+    let gold = DeadLettersOf::Activation("gold");
+    let expected = [("1".to_owned(), "too_large".to_owned(), 1), ("2".to_owned(), "too_large".to_owned(), 1)];
+    assert_eq!(letters(&state, gold).await, expected, "twice in one publish is once");
+    assert_eq!(letters(&state, DeadLettersOf::Publish(first.id)).await, expected);
+
+    let page = state.dead_letters(gold, 1, None).await.unwrap();
+    assert_eq!(page[0].member, "1");
+    let rest = state.dead_letters(gold, 10, page.last()).await.unwrap();
+    assert_eq!(rest.iter().map(|letter| letter.member.as_str()).collect::<Vec<_>>(), ["2"]);
+
+    ended(&state, "gold", Status::Failed).await;
+    assert_eq!(state.count_dead_letters("gold").await.unwrap(), 2, "a failed publish settles nothing");
+
+    let second = state.queue(asked("gold")).await.unwrap();
+    state.add_dead_letters(second.id, &[refused("2", "invalid_value")]).await.unwrap();
+    state.finish(&Receipt { status: Status::Partial, ..second }).await.unwrap();
+    assert_eq!(letters(&state, gold).await, [("2".to_owned(), "invalid_value".to_owned(), 2)]);
+    ended(&state, "silver", Status::Succeeded).await;
+    assert_eq!(state.count_dead_letters("gold").await.unwrap(), 1, "another activation settles nothing here");
+    ended(&state, "gold", Status::Succeeded).await;
+    assert_eq!(state.count_dead_letters("gold").await.unwrap(), 0);
+}
+
+#[test]
+fn no_member_shows_when_a_dead_letter_is_debugged() {
+    let shown = format!("{:?}", refused("canary@example.com", "too_large"));
+    assert!(shown.contains("too_large") && !shown.contains("canary"), "{shown}");
 }

@@ -7,6 +7,7 @@
 
 mod activations;
 mod audit;
+mod dead_letters;
 mod error;
 mod locks;
 mod open;
@@ -16,6 +17,7 @@ mod snapshots;
 
 pub use activations::{ActivationRow, ActivationState};
 pub use audit::AuditEntry;
+pub use dead_letters::{DeadLetter, DeadLettersOf, Refused};
 pub use error::{StateError, StateErrorKind};
 pub use locks::ActivationLock;
 pub use open::State;

@@ -3,7 +3,7 @@
 use herald_destinations::contract::Ticket;
 use uuid::Uuid;
 
-use super::{SnapshotRow, State, StateError, publishes, snapshots};
+use super::{SnapshotRow, State, StateError, dead_letters, publishes, snapshots};
 use crate::publish::Receipt;
 
 /// A publish that has not ended: it runs, or its process died.
@@ -73,7 +73,8 @@ impl State {
     }
 
     /// Ends a publish that the target has acknowledged, in one transaction: the receipt is final, the snapshot
-    /// is the new one (`None`: stays as it was), the ticket is gone. The same call again changes nothing.
+    /// is the new one (`None`: stays as it was), the ticket is gone, and so are dead letters that this publish has
+    /// settled. The same call again changes nothing.
     ///
     /// # Errors
     /// When the receipt is not final, the publish is unknown or ended otherwise, or the state can't be written.
@@ -94,6 +95,7 @@ impl State {
         if let Some(snapshot) = snapshot {
             snapshots::store(&mut transaction, snapshot).await?;
         }
+        dead_letters::drop_settled(&mut transaction, receipt).await?;
         Ok(transaction.commit().await?)
     }
 

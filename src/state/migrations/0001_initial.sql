@@ -43,6 +43,22 @@ CREATE TABLE snapshots (
     publish    TEXT NOT NULL REFERENCES publishes (id)
 ) STRICT, WITHOUT ROWID;
 
+-- Records that were refused for good, each until it is delivered or no longer wanted.
+CREATE TABLE dead_letters (
+    activation TEXT NOT NULL REFERENCES activations (name),
+    member     TEXT NOT NULL,
+    op         TEXT NOT NULL CHECK (op IN ('add', 'update', 'remove')),
+    -- The last publish that it was refused in.
+    publish    TEXT NOT NULL REFERENCES publishes (id),
+    code       TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    count      INTEGER NOT NULL DEFAULT 1,
+    since      TEXT NOT NULL,
+    PRIMARY KEY (activation, member, op)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX dead_letters_of_a_publish ON dead_letters (publish, member, op);
+
 CREATE TABLE audit (
     number     INTEGER PRIMARY KEY AUTOINCREMENT,
     at         TEXT NOT NULL,
