@@ -1,1 +1,3 @@
-//! The application from outside, in one binary.
+//! Herald from outside: one binary for all, so that the engine is linked once.
+
+mod state;

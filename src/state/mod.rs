@@ -1,1 +1,26 @@
-//! Publishes and their receipts in SQLite. Only here is sqlx named.
+//! What Herald remembers between two runs: publishes and their receipts, tickets of publishes in flight, the
+//! snapshot that each activation stands on, and who did what. The only folder that names `sqlx`.
+//!
+//! One SQLite file in `data_dir`. Each change is one transaction, written through to the disk before the call
+//! returns, so that a process killed at any instant leaves a state that the next one can go on from. Any number
+//! of processes may share a `data_dir`; an [`ActivationLock`] keeps two of them from publishing one activation.
+
+mod activations;
+mod audit;
+mod dead_letters;
+mod error;
+mod locks;
+mod open;
+mod publishes;
+mod settle;
+mod snapshots;
+
+pub use activations::{ActivationRow, ActivationState};
+pub use audit::AuditEntry;
+pub use dead_letters::{DeadLetter, DeadLettersOf, Refused};
+pub use error::{StateError, StateErrorKind};
+pub use locks::ActivationLock;
+pub use open::State;
+pub use publishes::{Filter, NewPublish};
+pub use settle::InFlight;
+pub use snapshots::SnapshotRow;

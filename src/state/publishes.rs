@@ -1,0 +1,253 @@
+//! Publishes and their receipts.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use herald_destinations::contract::{Account, Mode};
+use sqlx::{Sqlite, SqliteExecutor, Transaction};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+use super::{State, StateError};
+use crate::publish::{PublishKind, Receipt, Status};
+
+/// A publish that is asked for.
+#[derive(Debug, Clone)]
+pub struct NewPublish {
+    /// Name of the activation.
+    pub activation: String,
+    /// Name of the segment.
+    pub segment: String,
+    /// Name of the target.
+    pub target: String,
+    /// Why it runs.
+    pub kind: PublishKind,
+    /// Full or incremental.
+    pub mode: Mode,
+    /// When it was asked for.
+    pub queued_at: DateTime<Utc>,
+    /// Reason given for passing a guard.
+    pub override_reason: Option<String>,
+}
+
+/// Which receipts; all that is given must hold.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Of this activation.
+    pub activation: Option<String>,
+    /// Of this status.
+    pub status: Option<Status>,
+    /// At most so many.
+    pub limit: u32,
+    /// Older than this publish: the last one of the page before.
+    pub before: Option<Uuid>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self { activation: None, status: None, limit: 50, before: None }
+    }
+}
+
+impl State {
+    /// Puts a publish on record: its id, and the next sequence of its activation, which no other publish gets.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn queue(&self, new: NewPublish) -> Result<Receipt, StateError> {
+        let mut transaction = self.write().await?;
+        let sequence: i64 = sqlx::query_scalar(
+            "INSERT INTO activations (name, sequence) VALUES (?1, 1)
+             ON CONFLICT (name) DO UPDATE SET sequence = sequence + 1 RETURNING sequence",
+        )
+        .bind(&new.activation)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let receipt = Receipt {
+            id: Uuid::now_v7(),
+            sequence: u64::try_from(sequence).map_err(StateError::internal)?,
+            activation: new.activation,
+            segment: new.segment,
+            target: new.target,
+            kind: new.kind,
+            mode: new.mode,
+            status: Status::Queued,
+            counts: Account::default(),
+            withheld: BTreeMap::new(),
+            suppressed_by: BTreeMap::new(),
+            rejected_by: BTreeMap::new(),
+            files: Vec::new(),
+            extras: Vec::new(),
+            bytes: 0,
+            attempts: 0,
+            queued_at: new.queued_at,
+            started_at: None,
+            finished_at: None,
+            override_reason: new.override_reason,
+            error: None,
+        };
+        sqlx::query(
+            "INSERT INTO publishes (id, activation, sequence, kind, status, queued_at, receipt)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )
+        .bind(receipt.id.to_string())
+        .bind(&receipt.activation)
+        .bind(sequence)
+        .bind(word(receipt.kind)?)
+        .bind(status_word(receipt.status))
+        .bind(timestamp(receipt.queued_at))
+        .bind(serde_json::to_string(&receipt)?)
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(receipt)
+    }
+
+    /// Stores how a publish stands. Once it has ended, its ticket goes in the same transaction.
+    ///
+    /// # Errors
+    /// When the publish is unknown, has already ended and would be opened again, or the state can't be written.
+    pub async fn save(&self, receipt: &Receipt) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        store(&mut transaction, receipt).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Receipts, newest first.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn receipts(&self, filter: Filter) -> Result<Vec<Receipt>, StateError> {
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT receipt FROM publishes
+             WHERE (?1 IS NULL OR activation = ?1) AND (?2 IS NULL OR status = ?2)
+               AND (?3 IS NULL OR number < (SELECT number FROM publishes WHERE id = ?3))
+             ORDER BY number DESC LIMIT ?4",
+        )
+        .bind(filter.activation)
+        .bind(filter.status.map(status_word))
+        .bind(filter.before.map(|id| id.to_string()))
+        .bind(filter.limit)
+        .fetch_all(self.read())
+        .await?;
+        found.iter().map(|text| parse(text)).collect()
+    }
+
+    /// One receipt, if there is such a publish.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn receipt(&self, id: Uuid) -> Result<Option<Receipt>, StateError> {
+        receipt_of(self.read(), id).await
+    }
+
+    /// The newest publish of an activation.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn last(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
+        let filter = Filter { activation: Some(activation.to_owned()), limit: 1, ..Filter::default() };
+        Ok(self.receipts(filter).await?.pop())
+    }
+
+    /// The newest publish of an activation that succeeded, at least in part. Teardowns don't count: they
+    /// deliver nothing.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn last_good(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT receipt FROM publishes
+             WHERE activation = ?1 AND status IN ('succeeded', 'partial') AND kind <> 'teardown'
+             ORDER BY number DESC LIMIT 1",
+        )
+        .bind(activation)
+        .fetch_optional(self.read())
+        .await?;
+        found.as_deref().map(parse).transpose()
+    }
+}
+
+/// Writes a receipt over the one before, and drops the ticket of a publish that has ended.
+pub(super) async fn store(transaction: &mut Transaction<'static, Sqlite>, receipt: &Receipt) -> Result<(), StateError> {
+    let ended = has_ended(receipt.status);
+    let stored = sqlx::query(
+        "UPDATE publishes SET status = ?2, receipt = ?3
+         WHERE id = ?1 AND (?4 OR status IN ('queued', 'running'))",
+    )
+    .bind(receipt.id.to_string())
+    .bind(status_word(receipt.status))
+    .bind(serde_json::to_string(receipt)?)
+    .bind(ended)
+    .execute(&mut **transaction)
+    .await?;
+    if stored.rows_affected() == 0 {
+        return Err(StateError::internal(format_args!("publish {} is unknown or has already ended", receipt.id)));
+    }
+    if ended {
+        sqlx::query("DELETE FROM tickets WHERE publish = ?1")
+            .bind(receipt.id.to_string())
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn receipt_of(executor: impl SqliteExecutor<'_>, id: Uuid) -> Result<Option<Receipt>, StateError> {
+    let found: Option<String> = sqlx::query_scalar("SELECT receipt FROM publishes WHERE id = ?1")
+        .bind(id.to_string())
+        .fetch_optional(executor)
+        .await?;
+    found.as_deref().map(parse).transpose()
+}
+
+pub(super) fn parse(text: &str) -> Result<Receipt, StateError> {
+    Ok(serde_json::from_str(text)?)
+}
+
+pub(super) const fn has_ended(status: Status) -> bool {
+    !matches!(status, Status::Queued | Status::Running)
+}
+
+const fn status_word(status: Status) -> &'static str {
+    match status {
+        Status::Queued => "queued",
+        Status::Running => "running",
+        Status::Succeeded => "succeeded",
+        Status::Partial => "partial",
+        Status::Failed => "failed",
+        Status::Blocked => "blocked",
+        Status::Cancelled => "cancelled",
+    }
+}
+
+/// The word that a unit variant has in JSON, so that column and receipt can't disagree.
+fn word(value: impl serde::Serialize) -> Result<String, StateError> {
+    match serde_json::to_value(value)? {
+        serde_json::Value::String(word) => Ok(word),
+        other => Err(StateError::internal(format_args!("{other} is not one word"))),
+    }
+}
+
+/// One width for all, so that text order is time order.
+pub(super) fn timestamp(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Status, status_word, word};
+
+    #[test]
+    fn status_columns_hold_the_words_of_receipts() {
+        for status in [
+            Status::Queued,
+            Status::Running,
+            Status::Succeeded,
+            Status::Partial,
+            Status::Failed,
+            Status::Blocked,
+            Status::Cancelled,
+        ] {
+            assert_eq!(word(status).unwrap(), status_word(status));
+        }
+    }
+}
