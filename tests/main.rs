@@ -1,1 +1,3 @@
 //! The application from outside, in one binary.
+
+mod config;
