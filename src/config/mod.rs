@@ -1,9 +1,40 @@
 //! YAML → tree with places → checked config.
+//!
+//! ```text
+//! discover ─▶ parse ─▶ substitute ─▶ merge ─▶ validate ─▶ lower
+//! files       trees    ${…}          entries  by schema   references, rules, defaults
+//! ```
 
+mod discover;
+mod load;
+mod lower;
+mod merge;
 mod model;
+mod parse;
+mod places;
+mod problem;
+mod raw;
+mod render;
+mod schema;
+mod shapes;
+mod source;
+mod substitute;
+mod suggest;
+mod tree;
+mod validate;
 
-pub use model::*;
+pub use load::{Surroundings, load, load_in};
+pub use model::{
+    Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,
+    OnDelete, Part, Rapid, Refresh, Rule, Scope, Segment, SendOps, Service, Sql, Table, TableFormat, Take, Target,
+    Token,
+};
+pub use places::Places;
+pub use problem::{Code, Problem, Problems};
+pub use source::Place;
+pub use substitute::Variables;
 
-/// Where each value of the config stands.
-#[derive(Debug, Default)]
-pub struct Places;
+/// The config's JSON Schema, draft 2020-12, over every kind of target that is compiled in.
+pub fn schema() -> serde_json::Value {
+    schema::schema_of(herald_destinations::KINDS)
+}

@@ -7,6 +7,9 @@ use herald_destinations::{
     contract::{self, Mode, RetryPolicy},
     files::FileOptions,
 };
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::Deserialize;
 
 /// All that the config files say.
 #[derive(Debug)]
@@ -47,6 +50,79 @@ pub struct Service {
     pub concurrency: usize,
     /// Teardowns that one start or reload may cause.
     pub max_teardowns_per_reload: u32,
+    /// API, dashboard and metrics.
+    pub http: Http,
+    /// Who is told when a publish goes wrong.
+    pub alerts: Vec<Alert>,
+}
+
+/// API, dashboard and metrics.
+#[derive(Debug, Clone)]
+pub struct Http {
+    /// `host:port`; without tokens a loopback address.
+    pub listen: String,
+    /// Who may do what; none: everybody who reaches the address may do everything. No token is empty.
+    pub tokens: Vec<Token>,
+}
+
+/// A bearer token.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Who holds it; unique.
+    pub name: String,
+    /// Never empty.
+    pub token: SecretString,
+    /// What it allows.
+    pub scope: Scope,
+}
+
+/// What a token allows; each holds those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Looking.
+    Read,
+    /// Publishing, cancelling, pausing.
+    Publish,
+    /// Deleting and reloading too.
+    Admin,
+}
+
+/// Who is told when a publish goes wrong.
+#[derive(Debug, Clone)]
+pub struct Alert {
+    /// An http or https URL; often a secret itself.
+    pub url: SecretString,
+    /// What is posted.
+    pub format: AlertFormat,
+    /// On what.
+    pub when: Vec<AlertEvent>,
+}
+
+/// What an alert posts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertFormat {
+    /// The receipt, as JSON.
+    Webhook,
+    /// A Slack message.
+    Slack,
+    /// A PagerDuty event.
+    Pagerduty,
+}
+
+/// What an alert is posted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum AlertEvent {
+    /// A publish failed.
+    Failed,
+    /// A publish had rejected records.
+    Partial,
+    /// A guard stopped a publish.
+    Blocked,
+    /// The last good publish is older than `freshness`.
+    Lag,
 }
 
 /// A 32-byte key that no output ever shows.
@@ -81,7 +157,8 @@ pub struct Table {
 }
 
 /// Format of a table's files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum TableFormat {
     /// `.parquet`
     Parquet,
@@ -194,6 +271,8 @@ pub struct Activation {
     pub on_delete: OnDelete,
     /// How files look.
     pub files: FileOptions,
+    /// How long delivered files stay; `None`: all do.
+    pub keep: Option<Keep>,
     /// How long to keep trying.
     pub retry: RetryPolicy,
 }
@@ -230,7 +309,8 @@ pub enum AttributeValue {
 }
 
 /// Which of a member's rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Take {
     /// The first non-null value.
     First,
@@ -272,6 +352,15 @@ pub struct Rapid {
     pub every: Duration,
     /// How far back of the last watermark to look.
     pub overlap: Duration,
+}
+
+/// How long delivered files stay. The newest full publish, and whatever came after it, always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// So many publishes.
+    Publishes(u32),
+    /// This long.
+    Age(Duration),
 }
 
 /// What stops a publish before anything is sent.

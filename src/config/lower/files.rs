@@ -1,0 +1,82 @@
+//! The `files` block of an activation.
+
+use herald_destinations::{
+    contract::Mode,
+    files::{Compression, CsvOptions, DEFAULT_PATH, FileOptions, Format},
+};
+
+use super::{Lowering, together};
+use crate::config::{Code, Keep, raw};
+
+impl Lowering<'_> {
+    pub(super) fn files(&mut self, at: &str, raw: raw::Files, mode: Mode) -> (FileOptions, Option<Keep>) {
+        let at = format!("{at}.files");
+        let format = raw.format.unwrap_or(Format::Parquet);
+        let usual = if format == Format::Parquet { Compression::Zstd } else { Compression::Gzip };
+        let csv = self.csv(&at, raw.csv, format);
+        if raw.layout.is_some() && raw.path.is_some() {
+            self.fault_with(&format!("{at}.path"), Code::Conflict, together("path", "layout"), "keep one of the two");
+        }
+        // Files named or written otherwise than asked would be worse than none.
+        if let Some(raw::Layout::DataCloud) = raw.layout {
+            self.fault(&format!("{at}.layout"), Code::NotSupported, "`layout` is not in this build yet");
+        }
+        if raw.encrypt.is_some() {
+            self.fault(&format!("{at}.encrypt"), Code::NotSupported, "encryption of files is not in this build yet");
+        }
+        let keep = raw.keep.and_then(|keep| self.keep(&format!("{at}.keep"), keep));
+        let options = FileOptions {
+            format,
+            compression: raw.compression.unwrap_or(usual),
+            path: raw.path.unwrap_or_else(|| DEFAULT_PATH.to_owned()),
+            overwrite: raw.overwrite.unwrap_or(false),
+            max_rows: raw.max_rows.unwrap_or(5_000_000),
+            max_size: raw.max_size.map_or(512 << 20, |size| size.0),
+            csv,
+            manifest: raw.manifest.unwrap_or(true),
+        };
+        if options.max_size == 0 {
+            self.fault(&format!("{at}.max_size"), Code::InvalidValue, "a size larger than nothing is wanted");
+        }
+        if options.overwrite && mode != Mode::Full {
+            self.fault_with(
+                &format!("{at}.overwrite"),
+                Code::Conflict,
+                "a file that stands still holds a whole membership, and this activation publishes changes",
+                "set `mode: full`, or remove `overwrite`",
+            );
+        }
+        (options, keep)
+    }
+
+    fn csv(&mut self, at: &str, raw: Option<raw::Csv>, format: Format) -> CsvOptions {
+        let usual = CsvOptions::default();
+        let Some(raw) = raw else { return usual };
+        if format != Format::Csv {
+            let message = "it goes with `format: csv` alone";
+            self.fault_with(&format!("{at}.csv"), Code::Conflict, message, "remove it, or set `format: csv`");
+        }
+        CsvOptions {
+            delimiter: raw.delimiter.and_then(|text| text.chars().next()).unwrap_or(usual.delimiter),
+            header: raw.header.unwrap_or(usual.header),
+            quote: raw.quote.unwrap_or(usual.quote),
+            null: raw.null.unwrap_or(usual.null),
+        }
+    }
+
+    fn keep(&mut self, at: &str, raw: raw::Keep) -> Option<Keep> {
+        match (raw.publishes, raw.age) {
+            (Some(publishes), None) => Some(Keep::Publishes(publishes)),
+            (None, Some(age)) => Some(Keep::Age(self.positive(&format!("{at}.age"), age.0))),
+            (Some(_), Some(_)) => {
+                self.fault(&format!("{at}.age"), Code::Conflict, together("age", "publishes"));
+                None
+            }
+            (None, None) => {
+                let remedy = "give `publishes: 14` or `age: 30d`";
+                self.fault_with(at, Code::MissingKey, "nothing says how long files stay", remedy);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The `service` map.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::text::{Secret, Size};
+
+/// The process itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Service {
+    /// Folder of state, snapshots, spill and dead letters; made with mode 0700. Default: `herald-data` beside the config.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) data_dir: Option<String>,
+    /// 32 bytes, base64, that encrypt snapshots at rest. Empty or left out: a key file in `data_dir`, mode 0600.
+    pub(in crate::config) encryption_key: Option<Secret>,
+    /// Where state is kept: `sqlite`, in `data_dir`.
+    pub(in crate::config) state: Option<Secret>,
+    /// What resolves members and attributes.
+    pub(in crate::config) engine: Option<Engine>,
+    /// Publishes at once, 1 to 1024; rapid ones have a lane of their own. Default: 4.
+    #[schemars(range(min = 1, max = 1024))]
+    pub(in crate::config) concurrency: Option<u32>,
+    /// API, dashboard and metrics of `herald run`.
+    pub(in crate::config) http: Option<Http>,
+    /// A start or reload that would tear down more activations is refused as a whole. Default: 1.
+    pub(in crate::config) max_teardowns_per_reload: Option<u32>,
+    /// Who is told when a publish goes wrong.
+    pub(in crate::config) alerts: Option<Vec<Alert>>,
+}
+
+/// What resolves members and attributes.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Engine {
+    /// Which engine. Default: `embedded`.
+    #[serde(rename = "type")]
+    #[allow(dead_code, reason = "there is one choice; the key is read so that configs can name it")]
+    pub(in crate::config) kind: Option<EngineKind>,
+    /// Memory of the whole process, at least 16MiB; publishes wait for their share. Default: `1GiB`.
+    pub(in crate::config) memory: Option<Size>,
+}
+
+/// Kinds of engine.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::config) enum EngineKind {
+    /// In this process.
+    Embedded,
+}
+
+/// API, dashboard and metrics.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Http {
+    /// Address and port. One that other machines reach needs `tokens`. Default: `127.0.0.1:8080`.
+    pub(in crate::config) listen: Option<String>,
+    /// Who may do what; without any, everybody who reaches the address may do everything.
+    pub(in crate::config) tokens: Option<Vec<Token>>,
+}
+
+/// A bearer token.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Token {
+    /// Who holds it; stands in the audit.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) name: String,
+    /// The token itself; an empty one is no token.
+    pub(in crate::config) token: Secret,
+    /// What it allows; each scope holds those before it.
+    pub(in crate::config) scope: crate::config::model::Scope,
+}
+
+/// Who is told.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Alert {
+    /// Where to post; a secret, as its path often is one.
+    pub(in crate::config) url: Secret,
+    /// What is posted.
+    pub(in crate::config) format: crate::config::model::AlertFormat,
+    /// On what.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) when: Vec<crate::config::model::AlertEvent>,
+}

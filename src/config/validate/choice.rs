@@ -1,0 +1,82 @@
+//! Values that may be of several shapes.
+
+use serde_json::Value as Json;
+
+use super::{At, Type, Validator, kinds_of};
+use crate::config::Problems;
+
+impl Validator<'_> {
+    /// Chooses a branch by the value's YAML type; words of an enum are taken together.
+    pub(super) fn choice(&mut self, at: At<'_, '_>, branches: &[Json]) -> Option<Json> {
+        let root = self.root;
+        let branches: Vec<&Json> = branches
+            .iter()
+            .filter_map(|branch| match branch.get("$ref").and_then(Json::as_str) {
+                Some(reference) => root.pointer(reference.strip_prefix('#')?),
+                None => Some(branch),
+            })
+            .collect();
+        let words: Vec<Json> = branches.iter().flat_map(|branch| words_of(branch)).collect();
+        if !words.is_empty() && branches.iter().all(|branch| !words_of(branch).is_empty()) {
+            return self.value(at, &serde_json::json!({ "type": "string", "enum": words }));
+        }
+        let fitting: Vec<&Json> =
+            branches.iter().copied().filter(|branch| fits(at.node.resolved(), &kinds_of(branch), at)).collect();
+        match fitting.as_slice() {
+            [] => {
+                let mut wanted: Vec<&str> = branches.iter().flat_map(|branch| kinds_of(branch)).collect();
+                wanted.dedup();
+                let remedy = (wanted.contains(&"string") && is_scalar(at.node.resolved()))
+                    .then(|| super::scalar::QUOTE.to_owned());
+                self.wrong_type(at, &wanted, remedy);
+                None
+            }
+            [only] => self.value(at, only),
+            several => self.first_that_fits(at, several),
+        }
+    }
+
+    /// The first branch without problems, else the problems of the branch that has fewest.
+    fn first_that_fits(&mut self, at: At<'_, '_>, branches: &[&Json]) -> Option<Json> {
+        let mut best: Option<Problems> = None;
+        for branch in branches {
+            let mut problems = Problems::new();
+            let value = Validator { root: self.root, problems: &mut problems, places: self.places }.value(at, branch);
+            if problems.is_empty() {
+                return value;
+            }
+            if best.as_ref().is_none_or(|best| problems.len() < best.len()) {
+                best = Some(problems);
+            }
+        }
+        self.problems.extend(best.into_iter().flatten());
+        None
+    }
+}
+
+/// The words that a branch allows, where it allows nothing else.
+fn words_of(branch: &Json) -> Vec<Json> {
+    match (branch.get("const"), branch.get("enum")) {
+        (Some(word @ Json::String(_)), _) => vec![word.clone()],
+        (_, Some(Json::Array(words))) if words.iter().all(Json::is_string) => words.clone(),
+        _ => Vec::new(),
+    }
+}
+
+fn is_scalar(found: Type) -> bool {
+    !matches!(found, Type::List | Type::Map)
+}
+
+fn fits(found: Type, wanted: &[&str], at: At<'_, '_>) -> bool {
+    let filled = matches!(&at.node.value, crate::config::tree::Value::Scalar(scalar) if scalar.filled);
+    wanted.is_empty()
+        || wanted.iter().any(|kind| match found {
+            Type::Null => false,
+            Type::Boolean => *kind == "boolean",
+            Type::Integer => matches!(*kind, "integer" | "number"),
+            Type::Number => *kind == "number",
+            Type::Text => *kind == "string" || filled && matches!(*kind, "boolean" | "integer" | "number"),
+            Type::List => *kind == "array",
+            Type::Map => *kind == "object",
+        })
+}

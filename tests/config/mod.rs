@@ -1,0 +1,17 @@
+//! A config from outside: what loads, and what is said of what does not.
+
+mod activations;
+mod files;
+mod loading;
+mod mangled;
+mod output;
+mod places;
+mod schema;
+mod secrets;
+mod segments;
+mod service;
+mod shapes;
+mod substitution;
+mod support;
+mod tables;
+mod targets;
