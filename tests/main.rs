@@ -1,1 +1,4 @@
 //! The application from outside, in one binary.
+
+mod config_examples;
+mod oracle;

@@ -67,7 +67,7 @@ pub fn change(dir: &Path, generation: u32) -> Result<Changes, SampleError> {
 }
 
 fn schema() -> String {
-    "{}\n".to_owned()
+    format!("{:#}\n", crate::config::schema())
 }
 
 fn put(path: &Path, text: &str) -> Result<(), SampleError> {
