@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 pub mod publish;
 pub mod resolve;
+pub mod sample;
 pub mod snapshot;
 pub mod state;
 pub mod telemetry;

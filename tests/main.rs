@@ -1,6 +1,6 @@
 //! Herald from outside: one binary for all, so that the engine is linked once.
 
-mod state;
-//! The application from outside, in one binary.
-
 mod config;
+mod config_examples;
+mod oracle;
+mod state;
