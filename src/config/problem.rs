@@ -38,6 +38,10 @@ pub enum Code {
     NotSupported,
     /// SQL that does not plan.
     InvalidSql,
+    /// A table's files are there but can't be read as what they should be.
+    SourceUnreadable,
+    /// A column that the table does not have.
+    UnknownColumn,
 }
 
 impl Code {
@@ -58,6 +62,8 @@ impl Code {
             Self::Conflict => "conflict",
             Self::NotSupported => "not_supported",
             Self::InvalidSql => "invalid_sql",
+            Self::SourceUnreadable => "source_unreadable",
+            Self::UnknownColumn => "unknown_column",
         }
     }
 }
