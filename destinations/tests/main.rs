@@ -1,1 +1,4 @@
-//! Destinations from outside, in one binary.
+//! Tests of the destinations from outside.
+
+mod s3;
+mod support;

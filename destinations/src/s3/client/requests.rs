@@ -12,6 +12,7 @@ use aws_sdk_s3::{
 };
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
+use tracing::{Dispatch, instrument::WithSubscriber};
 
 use super::{
     Client, Head, OpenUpload, PartTag, Writing,
@@ -237,8 +238,10 @@ impl Client {
     where
         E: Error + ProvideErrorMetadata + Send + Sync + 'static,
     {
-        // Boxed: the SDK's futures are large, and would be part of every future above.
-        match tokio::time::timeout(deadline, Box::pin(answer)).await {
+        // Boxed: the SDK's futures are large, and would be part of every future above. Unheard: at its finer levels
+        // the SDK logs requests as they are, credentials and content included.
+        let answer = Box::pin(answer).with_subscriber(Dispatch::none());
+        match tokio::time::timeout(deadline, answer).await {
             Ok(answer) => answer.map_err(|error| failure(&error, &self.secrets)),
             Err(_) => Err(Failure {
                 stage: Stage::Deadline,
