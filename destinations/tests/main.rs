@@ -1,3 +1,5 @@
 //! Tests of the destinations from outside.
 
+mod s3;
+mod support;
 mod local;
