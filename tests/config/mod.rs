@@ -10,7 +10,7 @@ mod schema;
 mod secrets;
 mod segments;
 mod service;
-mod shapes;
+mod speed;
 mod substitution;
 mod support;
 mod tables;
