@@ -79,11 +79,11 @@ fn refresh_is_exactly_one_of_three() {
         ("{ timezone: UTC }", "29:5: missing_key: activations.one.refresh: nothing says when to publish"),
         (
             "{ every: 1h, manual: true }",
-            "29:36: conflict: activations.one.refresh.manual: `manual` does not go with `every`",
+            "29:35: conflict: activations.one.refresh.manual: `manual` does not go with `every`",
         ),
         (
             "{ every: 1h, timezone: UTC }",
-            "29:38: conflict: activations.one.refresh.timezone: a time zone goes with `cron` alone",
+            "29:37: conflict: activations.one.refresh.timezone: a time zone goes with `cron` alone",
         ),
         ("{ manual: false }", "29:24: invalid_value: activations.one.refresh.manual: `manual` is `true` or left out"),
         (
@@ -114,6 +114,31 @@ fn refresh_is_exactly_one_of_three() {
         "    refresh: { manual: true }\n",
         "",
         &["23:3: missing_key: activations.one: the key `refresh` is missing"],
+    );
+}
+
+#[test]
+fn one_error_does_not_hide_another_in_the_same_entry() {
+    let text = SMALL
+        .replace("    segment: gold\n", "    segment: golt\n")
+        .replace("    target: partner\n", "    target: partnr\n")
+        .replace("refresh: { manual: true }", "refresh: { every: 12 }")
+        .replace("value: address }", "valu: address }");
+    assert_eq!(
+        Files::one(&format!(
+            "{text}    mode: ful\n    rapid: {{ every: 5m }}\n    require: [mail, maul]\n    oops: 1\n"
+        ))
+        .lines(),
+        [
+            "24:14: unknown_reference: activations.one.segment: there is no segment `golt`, did you mean `gold`?",
+            "25:13: unknown_reference: activations.one.target: there is no target `partnr`, did you mean `partner`?",
+            "28:7: missing_key: activations.one.attributes.mail: the key `value` is missing",
+            "28:28: unknown_key: activations.one.attributes.mail.valu: unknown key, did you mean `value`?",
+            "29:23: wrong_type: activations.one.refresh.every: a text such as `12h` is wanted, not an integer",
+            "30:11: invalid_value: activations.one.mode: `ful` is not one of `full`, `incremental`, did you mean `full`?",
+            "32:21: unknown_reference: activations.one.require[1]: there is no attribute `maul`",
+            "33:5: unknown_key: activations.one.oops: unknown key",
+        ]
     );
 }
 
@@ -298,7 +323,7 @@ fn identifiers_are_not_for_file_targets() {
     breaks(
         "    attributes:\n      id: individual_id\n      mail: { from: email, value: address }",
         "    identifiers:\n      emial: x",
-        &["27:7: unknown_key: activations.one.identifiers.emial: unknown key, did you mean `email`?"],
+        &["26:5: conflict: activations.one.identifiers: targets that take identifiers are not in this build yet; file targets take `attributes`","27:7: unknown_key: activations.one.identifiers.emial: unknown key, did you mean `email`?"],
     );
 }
 

@@ -56,7 +56,7 @@ fn a_name_given_twice_names_both_places() {
         "  gold:\n",
         &[
             "14:3: duplicate_name: segments.gold: given twice; it also stands at 11:3",
-            "19:23: unknown_reference: segments.tiers.waterfall[1]: there is no segment `buyers`",
+            "19:23: unknown_reference: segments.tiers.waterfall[1]: there is no segment `buyers`, did you mean `tiers`?",
         ],
     );
 }
@@ -150,7 +150,11 @@ fn a_byte_order_mark_and_crlf_do_no_harm() {
 
 #[test]
 fn columns_count_characters() {
-    breaks("where: country = 'DE'", "{\"wörd\": \"ä\", wher: x}", &[]);
+    breaks(
+        "{ type: local, path: ./out }",
+        "{ path: \"äöü🦀\", type: 5 }",
+        &["21:34: wrong_type: targets.partner.type: text is wanted, not an integer"],
+    );
 }
 
 #[test]
@@ -195,7 +199,6 @@ fn all_errors_are_shown_at_once_in_order() {
     assert_eq!(
         files.lines(),
         [
-            "11:3: missing_key: segments.gold: nothing says who belongs",
             "12:11: unknown_reference: segments.gold.from: there is no table `individuals`, did you mean `individual`?",
             "13:5: unknown_key: segments.gold.wher: unknown key, did you mean `where`?",
         ]

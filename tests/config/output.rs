@@ -30,12 +30,12 @@ fn the_first_line_is_never_wrapped() {
 fn problems_have_a_json_form() {
     let files = small("where: country = 'DE'", "wher: country = 'DE'");
     let json = files.problems().to_json();
-    assert_eq!(json.as_array().map(Vec::len), Some(2));
-    assert_eq!(json[1]["code"], "unknown_key");
-    assert_eq!((json[1]["line"].as_u64(), json[1]["column"].as_u64()), (Some(13), Some(5)));
-    assert_eq!(json[1]["message"], "segments.gold.wher: unknown key, did you mean `where`?");
-    assert!(json[1]["path"].as_str().unwrap().ends_with("herald.yaml"));
-    assert!(json[1]["remedy"].as_str().unwrap().starts_with("known here: "));
+    assert_eq!(json.as_array().map(Vec::len), Some(1));
+    assert_eq!(json[0]["code"], "unknown_key");
+    assert_eq!((json[0]["line"].as_u64(), json[0]["column"].as_u64()), (Some(13), Some(5)));
+    assert_eq!(json[0]["message"], "segments.gold.wher: unknown key, did you mean `where`?");
+    assert!(json[0]["path"].as_str().unwrap().ends_with("herald.yaml"));
+    assert!(json[0]["remedy"].as_str().unwrap().starts_with("known here: "));
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn every_value_has_its_place() {
         ("activations.one.attributes.mail.order_by", 28, 7),
         ("activations.one.filter", 23, 3),
         ("sources.lake.tables.email.path", 8, 22),
-        ("targets.partner.path", 21, 34),
+        ("targets.partner.path", 21, 33),
     ] {
         let place = config.places.find(at).unwrap_or_else(|| panic!("{at}"));
         assert_eq!((place.line, place.column), (line, column), "{at}");

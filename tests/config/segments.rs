@@ -75,11 +75,11 @@ fn cycles_are_named_where_they_close() {
         faults(
             "  a: { from: individual, all_of: [b] }\n  b: { from: individual, none_of: [{ any_of: [c] }] }\n  c: { from: individual, waterfall: [gold, a] }"
         ),
-        ["22:45: cycle: segments.c.waterfall[1]: segments need each other: a → b → c → a"]
+        ["22:44: cycle: segments.c.waterfall[1]: segments need each other: a → b → c → a"]
     );
     assert_eq!(
         faults("  a: { from: individual, all_of: [a] }"),
-        ["20:36: cycle: segments.a.all_of[0]: segments need each other: a → a"]
+        ["20:35: cycle: segments.a.all_of[0]: segments need each other: a → a"]
     );
     assert_eq!(
         faults("  a: { from: individual, all_of: [w.a] }\n  w: { from: individual, waterfall: [gold, a] }"),
@@ -102,7 +102,7 @@ fn a_segment_says_who_belongs() {
     );
     assert_eq!(
         faults("  s: { from: individual, all_of: [{ limit: { members: 1 } }] }"),
-        ["20:36: missing_key: segments.s.all_of[0]: nothing says who belongs"]
+        ["20:35: missing_key: segments.s.all_of[0]: nothing says who belongs"]
     );
     assert_eq!(faults("  s: { where: x }"), ["20:3: missing_key: segments.s: the key `from` is missing"]);
     assert_eq!(
@@ -125,9 +125,9 @@ fn a_waterfall_stands_alone_and_holds_each_segment_once() {
     assert_eq!(
         faults("  s: { from: individual, waterfall: [gold, gold], where: x, limit: { members: 1 } }"),
         [
-            "20:42: duplicate_name: segments.s.waterfall[1]: the segment `gold` is given twice",
-            "20:56: conflict: segments.s.where: `where` does not go with `waterfall`",
-            "20:59: conflict: segments.s.limit: `limit` does not go with `waterfall`",
+            "20:44: duplicate_name: segments.s.waterfall[1]: the segment `gold` is given twice",
+            "20:58: conflict: segments.s.where: `where` does not go with `waterfall`",
+            "20:61: conflict: segments.s.limit: `limit` does not go with `waterfall`",
         ]
     );
 }
@@ -164,8 +164,8 @@ fn text_that_yaml_reads_as_something_else_is_a_wrong_type() {
     assert_eq!(
         faults("  s: { from: individual, all_of: [1, [x]] }"),
         [
-            "20:36: wrong_type: segments.s.all_of[0]: text or a map is wanted, not an integer",
-            "20:39: wrong_type: segments.s.all_of[1]: text or a map is wanted, not a list",
+            "20:35: wrong_type: segments.s.all_of[0]: text or a map is wanted, not an integer",
+            "20:38: wrong_type: segments.s.all_of[1]: text or a map is wanted, not a list",
         ]
     );
 }
@@ -177,6 +177,6 @@ fn segments_that_are_combined_have_keys_of_one_width() {
         .replace("targets:\n", "  mails: { from: email, all_of: [gold] }\ntargets:\n");
     assert_eq!(
         Files::one(&text).lines(),
-        ["20:35: conflict: segments.mails.all_of[0]: the key of `gold` has 1 columns, and the key of `mails` has 2"]
+        ["20:34: conflict: segments.mails.all_of[0]: the key of `gold` has 1 columns, and the key of `mails` has 2"]
     );
 }

@@ -9,11 +9,16 @@ use super::{Lowering, together};
 use crate::config::{Code, Keep, raw};
 
 impl Lowering<'_> {
-    pub(super) fn files(&mut self, at: &str, raw: raw::Files, mode: Mode) -> (FileOptions, Option<Keep>) {
+    pub(super) fn files(&mut self, at: &str, raw: raw::Files, mode: Option<Mode>) -> (FileOptions, Option<Keep>) {
         let at = format!("{at}.files");
         let format = raw.format.unwrap_or(Format::Parquet);
         let usual = if format == Format::Parquet { Compression::Zstd } else { Compression::Gzip };
-        let csv = self.csv(&at, raw.csv, format);
+        let known = !self.dropped(&format!("{at}.format"), &raw.format);
+        if raw.csv.is_some() && known && format != Format::Csv {
+            let message = "it goes with `format: csv` alone";
+            self.fault_with(&format!("{at}.csv"), Code::Conflict, message, "remove it, or set `format: csv`");
+        }
+        let csv = csv(raw.csv.unwrap_or_default());
         if raw.layout.is_some() && raw.path.is_some() {
             self.fault_with(&format!("{at}.path"), Code::Conflict, together("path", "layout"), "keep one of the two");
         }
@@ -38,7 +43,7 @@ impl Lowering<'_> {
         if options.max_size == 0 {
             self.fault(&format!("{at}.max_size"), Code::InvalidValue, "a size larger than nothing is wanted");
         }
-        if options.overwrite && mode != Mode::Full {
+        if options.overwrite && mode.is_some_and(|mode| mode != Mode::Full) {
             self.fault_with(
                 &format!("{at}.overwrite"),
                 Code::Conflict,
@@ -49,22 +54,10 @@ impl Lowering<'_> {
         (options, keep)
     }
 
-    fn csv(&mut self, at: &str, raw: Option<raw::Csv>, format: Format) -> CsvOptions {
-        let usual = CsvOptions::default();
-        let Some(raw) = raw else { return usual };
-        if format != Format::Csv {
-            let message = "it goes with `format: csv` alone";
-            self.fault_with(&format!("{at}.csv"), Code::Conflict, message, "remove it, or set `format: csv`");
-        }
-        CsvOptions {
-            delimiter: raw.delimiter.and_then(|text| text.chars().next()).unwrap_or(usual.delimiter),
-            header: raw.header.unwrap_or(usual.header),
-            quote: raw.quote.unwrap_or(usual.quote),
-            null: raw.null.unwrap_or(usual.null),
-        }
-    }
-
     fn keep(&mut self, at: &str, raw: raw::Keep) -> Option<Keep> {
+        if self.dropped(&format!("{at}.publishes"), &raw.publishes) || self.dropped(&format!("{at}.age"), &raw.age) {
+            return None;
+        }
         match (raw.publishes, raw.age) {
             (Some(publishes), None) => Some(Keep::Publishes(publishes)),
             (None, Some(age)) => Some(Keep::Age(self.positive(&format!("{at}.age"), age.0))),
@@ -72,11 +65,22 @@ impl Lowering<'_> {
                 self.fault(&format!("{at}.age"), Code::Conflict, together("age", "publishes"));
                 None
             }
+            (None, None) if self.misspelt(at) => None,
             (None, None) => {
                 let remedy = "give `publishes: 14` or `age: 30d`";
                 self.fault_with(at, Code::MissingKey, "nothing says how long files stay", remedy);
                 None
             }
         }
+    }
+}
+
+fn csv(raw: raw::Csv) -> CsvOptions {
+    let usual = CsvOptions::default();
+    CsvOptions {
+        delimiter: raw.delimiter.and_then(|text| text.chars().next()).unwrap_or(usual.delimiter),
+        header: raw.header.unwrap_or(usual.header),
+        quote: raw.quote.unwrap_or(usual.quote),
+        null: raw.null.unwrap_or(usual.null),
     }
 }
