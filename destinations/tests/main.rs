@@ -1,1 +1,3 @@
-//! Destinations from outside, in one binary.
+//! Tests of the destinations from outside.
+
+mod local;

@@ -1,0 +1,100 @@
+use super::{assert_clean, assert_nothing, assert_visible, deliver};
+use crate::{
+    conformance::{Harness, batch, context},
+    contract::{Depth, Manifest, Mode, Op, PartState, Visibility},
+};
+
+/// A probe proves that a publish could write, and is not seen.
+pub async fn a_probe_leaves_nothing<H: Harness>() {
+    let harness = H::fresh().await;
+    let destination = harness.destination().await;
+    destination.probe().await.expect("probe");
+    destination.probe().await.expect("probe again");
+    assert_nothing(&harness).await;
+}
+
+/// Reading back finds each part as delivered; then what was changed or taken behind Herald's back.
+pub async fn verify_finds_what_is_missing_and_what_differs<H: Harness>() {
+    let harness = H::fresh().await;
+    let destination = harness.destination().await;
+    let mut context = context(Mode::Full);
+    context.files.max_rows = 40;
+    let delivered = deliver(destination.as_ref(), &context, &[batch(Op::Add, 0, 120)]).await.expect("deliver");
+    let states = async |depth| -> Vec<(String, PartState)> {
+        let parts = harness.destination().await.verify(&delivered.files, &delivered.extras, depth).await;
+        parts.expect("verify").into_iter().map(|part| (part.path, part.state)).collect()
+    };
+    let named: Vec<&String> =
+        delivered.files.iter().map(|file| &file.path).chain(delivered.extras.iter().map(|extra| &extra.path)).collect();
+    for depth in [Depth::Quick, Depth::Whole] {
+        let found = states(depth).await;
+        assert_eq!(found.iter().map(|(path, _)| path).collect::<Vec<_>>(), named, "{depth:?}");
+        assert!(found.iter().all(|(_, state)| matches!(state, PartState::Ok | PartState::Unverifiable)), "{found:?}");
+    }
+    let [damaged, gone, ..] = &delivered.files[..] else { return };
+    assert_eq!(destination.remove(std::slice::from_ref(&gone.path)).await.expect("remove"), [gone.path.clone()]);
+    let seen = harness.damage(&damaged.path).await;
+    for (path, state) in states(Depth::Whole).await {
+        let expected = match path {
+            path if path == damaged.path && seen => PartState::Differs,
+            path if path == gone.path => PartState::Missing,
+            _ => PartState::Ok,
+        };
+        assert_eq!(state, expected);
+    }
+}
+
+/// A teardown takes back one publish's objects and nothing else; asked again, it has nothing left to do.
+pub async fn remove_takes_back_exactly_what_was_delivered<H: Harness>() {
+    let harness = H::fresh().await;
+    let destination = harness.destination().await;
+    let (kept, mut taken) = (context(Mode::Full), context(Mode::Full));
+    taken.sequence = 2;
+    taken.previous = Some(1);
+    let stays = [batch(Op::Add, 0, 20)];
+    deliver(destination.as_ref(), &kept, &stays).await.expect("deliver");
+    let delivered = deliver(destination.as_ref(), &taken, &[batch(Op::Add, 20, 20)]).await.expect("deliver");
+    let paths: Vec<String> = delivered
+        .files
+        .iter()
+        .map(|file| file.path.clone())
+        .chain(delivered.extras.iter().map(|extra| extra.path.clone()))
+        .collect();
+    for _ in 0..2 {
+        assert_eq!(harness.destination().await.remove(&paths).await.expect("remove"), paths);
+        if destination.capabilities().visibility == Visibility::AtCommit {
+            assert_visible(&harness, &stays).await;
+        }
+        assert_clean(&harness).await;
+    }
+}
+
+/// The manifests of one activation, oldest first, and no other's.
+pub async fn manifests_come_back_by_sequence<H: Harness>() {
+    let harness = H::fresh().await;
+    let destination = harness.destination().await;
+    assert_eq!(destination.manifests(&context(Mode::Full)).await.expect("manifests"), Vec::<Manifest>::new());
+    let mut last = context(Mode::Incremental);
+    for sequence in [3, 1, 2] {
+        let mut context = context(if sequence == 1 { Mode::Full } else { Mode::Incremental });
+        context.sequence = sequence;
+        context.previous = (sequence > 1).then(|| sequence - 1);
+        deliver(destination.as_ref(), &context, &[batch(Op::Add, sequence as usize * 10, 10)]).await.expect("deliver");
+        last = context;
+    }
+    let mut other = context(Mode::Full);
+    other.activation = "gold_to_other".to_owned();
+    deliver(destination.as_ref(), &other, &[batch(Op::Add, 90, 10)]).await.expect("deliver");
+    let manifests = harness.destination().await.manifests(&last).await.expect("manifests");
+    if destination.capabilities().visibility == Visibility::AtCommit {
+        let found: Vec<_> = manifests.iter().map(|manifest| (manifest.sequence, manifest.previous)).collect();
+        assert_eq!(found, [(1, None), (2, Some(1)), (3, Some(2))]);
+        assert_eq!(manifests[0].mode, Mode::Full);
+        assert_eq!(manifests[1].id, last.publish);
+        assert_eq!((manifests[1].counts.added, manifests[1].files[0].rows), (10, 10));
+        let names: Vec<&str> = manifests[0].columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["id", "email", "score"]);
+        let names: Vec<&str> = manifests[1].columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["_op", "_member", "id", "email", "score"]);
+    }
+}
