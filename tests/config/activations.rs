@@ -323,7 +323,10 @@ fn identifiers_are_not_for_file_targets() {
     breaks(
         "    attributes:\n      id: individual_id\n      mail: { from: email, value: address }",
         "    identifiers:\n      emial: x",
-        &["26:5: conflict: activations.one.identifiers: targets that take identifiers are not in this build yet; file targets take `attributes`","27:7: unknown_key: activations.one.identifiers.emial: unknown key, did you mean `email`?"],
+        &[
+            "26:5: conflict: activations.one.identifiers: targets that take identifiers are not in this build yet; file targets take `attributes`",
+            "27:7: unknown_key: activations.one.identifiers.emial: unknown key, did you mean `email`?",
+        ],
     );
 }
 

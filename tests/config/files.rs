@@ -57,10 +57,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
             "{ max_size: 5 }",
             "30:24: wrong_type: activations.one.files.max_size: a text such as `512MiB` is wanted, not an integer",
         ),
-        (
-            "{ max_size: 0B }",
-            "30:24: invalid_value: activations.one.files.max_size: a size larger than nothing is wanted",
-        ),
+        ("{ max_size: 0B }", "30:24: invalid_value: activations.one.files.max_size: a part holds at least 1 byte"),
         (
             "{ overwrite: true, path: out.parquet }",
             "30:25: conflict: activations.one.files.overwrite: a file that stands still holds a whole membership, and this activation publishes changes",
@@ -92,4 +89,30 @@ fn what_does_not_fit_is_refused_at_its_key() {
     ] {
         assert_eq!(with(files).lines(), [expected], "{files}");
     }
+}
+
+#[test]
+fn options_that_do_not_go_together_are_all_told() {
+    for (files, keys) in [
+        ("{ format: csv, compression: snappy }", &["30:40: invalid_value: activations.one.files.compression: "][..]),
+        ("{ compression: gzip }", &["30:27: invalid_value: activations.one.files.compression: "]),
+        ("{ path: \"all.{ext}\" }", &["30:20: invalid_value: activations.one.files.path: "]),
+        ("{ path: \"../{publish_id}-{part}\" }", &["30:20: invalid_value: activations.one.files.path: "]),
+        ("{ path: \"{publishid}-{part}\" }", &["30:20: invalid_value: activations.one.files.path: "]),
+        (
+            "{ path: x, compression: bzip2, max_size: 0B }",
+            &[
+                "30:20: invalid_value: activations.one.files.path: ",
+                "30:36: invalid_value: activations.one.files.compression: ",
+                "30:53: invalid_value: activations.one.files.max_size: ",
+            ],
+        ),
+    ] {
+        let lines = with(files).lines();
+        assert_eq!(lines.len(), keys.len(), "{files}: {lines:?}");
+        assert!(lines.iter().zip(keys).all(|(line, key)| line.starts_with(key)), "{files}: {lines:?}");
+    }
+    let files =
+        Files::one(&format!("{SMALL}    mode: full\n    files: {{ overwrite: true, path: customers.parquet }}\n"));
+    assert!(files.config().activations["one"].files.overwrite);
 }

@@ -1,6 +1,7 @@
 //! A config from outside: what loads, and what is said of what does not.
 
 mod activations;
+mod contract;
 mod files;
 mod loading;
 mod mangled;

@@ -40,9 +40,7 @@ impl Lowering<'_> {
             csv,
             manifest: raw.manifest.unwrap_or(true),
         };
-        if options.max_size == 0 {
-            self.fault(&format!("{at}.max_size"), Code::InvalidValue, "a size larger than nothing is wanted");
-        }
+        self.combinations(&at, &options, known && !self.dropped(&format!("{at}.compression"), &raw.compression));
         if options.overwrite && mode.is_some_and(|mode| mode != Mode::Full) {
             self.fault_with(
                 &format!("{at}.overwrite"),
@@ -52,6 +50,28 @@ impl Lowering<'_> {
             );
         }
         (options, keep)
+    }
+
+    /// What the options say together. `compression`: whether it and the format are what the config says.
+    fn combinations(&mut self, at: &str, options: &FileOptions, compression: bool) {
+        let usual = FileOptions::default();
+        let mut options = options.clone();
+        // The check tells one fault at a time: what it finds is mended, to see what else there is.
+        while let Err(error) = options.check() {
+            let told = error.key != "compression" || compression;
+            match error.key.as_str() {
+                "path" => options.path.clone_from(&usual.path),
+                "compression" => options.compression = Compression::Zstd,
+                "max_rows" => options.max_rows = usual.max_rows,
+                "max_size" => options.max_size = usual.max_size,
+                "csv.delimiter" => options.csv.delimiter = usual.csv.delimiter,
+                "csv.null" => options.csv.null.clone_from(&usual.csv.null),
+                _ => return self.fault(&format!("{at}.{}", error.key), Code::InvalidValue, error.message),
+            }
+            if told {
+                self.fault(&format!("{at}.{}", error.key), Code::InvalidValue, error.message);
+            }
+        }
     }
 
     fn keep(&mut self, at: &str, raw: raw::Keep) -> Option<Keep> {
