@@ -45,6 +45,24 @@ pub enum Code {
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 14] = [
+        Self::Unreadable,
+        Self::Syntax,
+        Self::UnknownKey,
+        Self::MissingKey,
+        Self::WrongType,
+        Self::InvalidValue,
+        Self::DuplicateName,
+        Self::UnknownReference,
+        Self::Cycle,
+        Self::MissingVariable,
+        Self::MissingFile,
+        Self::Conflict,
+        Self::NotSupported,
+        Self::InvalidSql,
+    ];
+
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {
