@@ -5,3 +5,5 @@ mod config;
 mod config_examples;
 mod oracle;
 mod state;
+mod publishing;
+mod support;
