@@ -1,3 +1,5 @@
 //! Tests of the destinations from outside.
 
+mod encode;
+mod files;
 mod local;
