@@ -2,4 +2,6 @@
 
 mod s3;
 mod support;
+mod encode;
+mod files;
 mod local;
