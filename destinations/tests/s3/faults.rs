@@ -55,6 +55,11 @@ async fn scripted() -> (MockServer, Value) {
         .with_priority(10)
         .mount(&server)
         .await;
+    Mock::given(method("DELETE"))
+        .respond_with(refusal(404, "NoSuchUpload", "The specified upload does not exist."))
+        .with_priority(10)
+        .mount(&server)
+        .await;
     (server, options)
 }
 
