@@ -1,5 +1,6 @@
 //! Tests of the destinations from outside.
 
+mod local;
 mod s3;
 mod support;
 mod encode;

@@ -10,11 +10,14 @@ use super::{
     options::{Acl, AssumeRole, Checksum, Options, Sse},
     store::S3Store,
 };
-use crate::contract::{Config, ConfigError, Destination, Error, Kind, RetryPolicy};
+use crate::{
+    contract::{Config, ConfigError, Destination, Error, Kind, RetryPolicy},
+    files::FilesDestination,
+};
 
 /// The kind `s3`.
-#[derive(Debug, Clone, Copy)]
-pub struct S3;
+#[derive(Debug)]
+pub(super) struct S3;
 
 impl Kind for S3 {
     fn name(&self) -> &'static str {
@@ -132,8 +135,7 @@ impl Config for S3Config {
     }
 
     async fn connect(&self, retry: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {
-        let _ = self.store(retry).await?;
-        Err(Error::new(crate::contract::ErrorKind::Internal, "TEMP"))
+        Ok(Arc::new(FilesDestination::new(self.store(retry).await?)))
     }
 }
 
@@ -261,6 +263,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::s3::options::{KmsKey, Managed};
 
     fn key_at_fault(options: serde_json::Value) -> String {
         S3Config::parse(options).expect_err("a wrong option").key
@@ -280,8 +283,6 @@ mod tests {
         assert_eq!(config.sse, Some(Sse::Kms(KmsKey { kms_key: "alias/partner".into(), bucket_key: false })));
         assert_eq!(config.acl.map(Acl::as_str), Some("bucket-owner-full-control"));
     }
-
-    use super::super::options::{KmsKey, Managed};
 
     #[test]
     fn encryption_without_a_named_key_is_a_word() {

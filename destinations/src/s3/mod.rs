@@ -19,6 +19,11 @@ mod sweep;
 mod upload;
 
 pub use client::Deadlines;
-pub use config::{S3, S3Config};
+pub use config::S3Config;
 pub use options::{Acl, AssumeRole, Checksum, KmsKey, Managed, Sse};
 pub use store::S3Store;
+
+use crate::contract::Kind;
+
+/// The kind `s3`.
+pub static KIND: &dyn Kind = &config::S3;

@@ -38,7 +38,7 @@ impl Shared {
         let conditional = !staged.object.replace && self.conditional();
         if !staged.object.replace && (self.looks_first || !conditional) {
             match self.standing(staged, key).await {
-                Ok(Standing::Ours) => return Ok(()),
+                Ok(Standing::Ours) => return self.drop_twin(handle, key).await.map_err(fail),
                 Ok(Standing::Another) => return Err(self.occupied("complete the upload", key)),
                 Ok(Standing::Nothing) => {}
                 // A store that only takes may forbid looking; the condition stands guard alone.
@@ -53,7 +53,7 @@ impl Shared {
         };
         if self.goes_unconditional(&failure, conditional) {
             return match self.standing(staged, key).await.map_err(fail)? {
-                Standing::Ours => Ok(()),
+                Standing::Ours => self.drop_twin(handle, key).await.map_err(fail),
                 Standing::Another => Err(self.occupied("complete the upload", key)),
                 Standing::Nothing => complete(false).await.map_err(fail),
             };
@@ -64,7 +64,7 @@ impl Shared {
             return Err(fail(failure));
         }
         match self.standing(staged, key).await.map_err(fail)? {
-            Standing::Ours => Ok(()),
+            Standing::Ours => self.drop_twin(handle, key).await.map_err(fail),
             Standing::Another => Err(self.occupied("complete the upload", key)),
             // The store said that something stands here, and now nothing does.
             Standing::Nothing if !gone => {
@@ -79,6 +79,11 @@ impl Shared {
 
     async fn complete(&self, key: &str, upload: &str, parts: &[PartTag], conditional: bool) -> Result<(), Failure> {
         self.client.complete(key, upload, parts, conditional).await
+    }
+
+    /// The object stands already. Where an earlier attempt of the publish wrote it, this one's upload is still open.
+    async fn drop_twin(&self, handle: &Handle, key: &str) -> Result<(), Failure> {
+        self.client.abort(key, &handle.upload).await
     }
 
     async fn standing(&self, staged: &Staged, key: &str) -> Result<Standing, Failure> {

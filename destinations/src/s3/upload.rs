@@ -72,18 +72,17 @@ impl S3Upload {
         }
     }
 
-    /// Sends what is in the buffer, once there is room for it on the way.
-    async fn send(&mut self) -> Result<(), Error> {
+    /// Sends a part, once there is room for it on the way.
+    async fn send(&mut self, part: Bytes) -> Result<(), Error> {
         while self.sending.len() >= AT_ONCE {
             self.arrived().await?;
         }
         let index = self.tags.len();
         self.tags.push(None);
-        let bytes = self.buffer.split().freeze();
-        let part =
-            send_part(self.shared.clone(), self.key.clone(), self.upload.clone(), index, bytes, self.cancel.clone());
+        let sent =
+            send_part(self.shared.clone(), self.key.clone(), self.upload.clone(), index, part, self.cancel.clone());
         // The publish's span goes along, and so does whoever listens to it.
-        self.sending.spawn(part.in_current_span().with_current_subscriber());
+        self.sending.spawn(sent.in_current_span().with_current_subscriber());
         Ok(())
     }
 
@@ -108,18 +107,18 @@ impl Upload for S3Upload {
         while !bytes.is_empty() {
             let size = size_after(self.tags.len());
             if self.buffer.is_empty() && bytes.len() >= size {
-                // Whole parts need no copy.
-                let whole = bytes.split_to(size);
-                self.buffer = BytesMut::from(whole);
-            } else {
-                if self.buffer.capacity() == 0 {
-                    self.buffer.reserve(size.min(FIRST_SIZE));
-                }
-                let room = bytes.len().min(size - self.buffer.len());
-                self.buffer.extend_from_slice(&bytes.split_to(room));
+                // A whole part needs no copy.
+                self.send(bytes.split_to(size)).await?;
+                continue;
             }
+            if self.buffer.capacity() == 0 {
+                self.buffer.reserve(size.min(FIRST_SIZE));
+            }
+            let taken = bytes.len().min(size - self.buffer.len());
+            self.buffer.extend_from_slice(&bytes.split_to(taken));
             if self.buffer.len() == size {
-                self.send().await?;
+                let part = self.buffer.split().freeze();
+                self.send(part).await?;
             }
         }
         Ok(())
@@ -128,7 +127,8 @@ impl Upload for S3Upload {
     async fn finish(mut self: Box<Self>) -> Result<Staged, Error> {
         // An upload needs a part, even an empty one.
         if !self.buffer.is_empty() || self.tags.is_empty() {
-            self.send().await?;
+            let part = self.buffer.split().freeze();
+            self.send(part).await?;
         }
         while !self.sending.is_empty() {
             self.arrived().await?;

@@ -55,6 +55,11 @@ async fn scripted() -> (MockServer, Value) {
         .with_priority(10)
         .mount(&server)
         .await;
+    Mock::given(method("DELETE"))
+        .respond_with(refusal(404, "NoSuchUpload", "The specified upload does not exist."))
+        .with_priority(10)
+        .mount(&server)
+        .await;
     (server, options)
 }
 
@@ -155,6 +160,91 @@ async fn an_upload_that_is_gone_beside_an_object_of_others_is_a_conflict() {
     let store = store(options, RetryPolicy::default()).await;
     let staged = staged(&store, &object, b"x").await.unwrap();
     assert_eq!(store.reveal(&staged).await.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn an_object_that_came_first_is_told_by_the_publish_in_its_metadata() {
+    for ours in [true, false] {
+        let (server, options) = scripted().await;
+        let object = object("a.csv");
+        let publish = if ours { object.publish } else { uuid::Uuid::now_v7() };
+        looking(&server, [ResponseTemplate::new(404), head(1, publish)]).await;
+        completing(&server, [refusal(412, "PreconditionFailed", "At least one of the pre-conditions did not hold")])
+            .await;
+        let store = store(options, RetryPolicy::ONCE).await;
+        let staged = staged(&store, &object, b"x").await.unwrap();
+        let answer = store.reveal(&staged).await.map_err(|error| error.kind());
+        assert_eq!(answer, if ours { Ok(()) } else { Err(ErrorKind::Conflict) });
+        let aborted = requests(&server, |request| request.method.as_str() == "DELETE").await;
+        assert_eq!(aborted.len(), usize::from(ours), "the upload of an object that stands already is dropped");
+    }
+}
+
+#[tokio::test]
+async fn an_object_of_another_size_is_not_ours_whatever_it_says() {
+    let (server, options) = scripted().await;
+    let object = object("a.csv");
+    looking(&server, [head(2, object.publish)]).await;
+    let store = store(options, RetryPolicy::ONCE).await;
+    let staged = staged(&store, &object, b"x").await.unwrap();
+    assert_eq!(store.reveal(&staged).await.unwrap_err().kind(), ErrorKind::Conflict);
+}
+
+#[tokio::test]
+async fn a_store_that_forbids_looking_is_written_to_on_its_word() {
+    let (server, options) = scripted().await;
+    Mock::given(method("HEAD")).respond_with(ResponseTemplate::new(403)).mount(&server).await;
+    completing(&server, [completed()]).await;
+    let store = store(options, RetryPolicy::ONCE).await;
+    let staged = staged(&store, &object("a.csv"), b"x").await.unwrap();
+    store.reveal(&staged).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_page_is_read() {
+    let (server, options) = scripted().await;
+    let page = |prefix: &str, key: &str, more: &str| {
+        format!(
+            "<ListBucketResult><IsTruncated>{}</IsTruncated><Contents><Key>{prefix}{key}</Key><Size>1</Size></Contents>{more}</ListBucketResult>",
+            !more.is_empty()
+        )
+    };
+    let next = "<NextContinuationToken>page-2</NextContinuationToken>";
+    Mock::given(method("GET"))
+        .and(query_param("list-type", "2"))
+        .and(query_param_is_missing("continuation-token"))
+        .respond_with(xml(200, &page("in/", "a.csv", next)))
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .and(query_param("continuation-token", "page-2"))
+        .respond_with(xml(200, &page("in/", "b.csv", "")))
+        .mount(&server)
+        .await;
+    let store = store(options, RetryPolicy::ONCE).await;
+    assert_eq!(store.list("").await.unwrap(), ["a.csv", "b.csv"]);
+
+    let publish = uuid::Uuid::now_v7();
+    let uploads = |name: &str, more: &str| {
+        format!(
+            "<ListMultipartUploadsResult><IsTruncated>{}</IsTruncated>{more}<Upload><Key>in/{publish}/{name}</Key><UploadId>{name}</UploadId></Upload></ListMultipartUploadsResult>",
+            !more.is_empty()
+        )
+    };
+    let next = "<NextKeyMarker>k1</NextKeyMarker><NextUploadIdMarker>u1</NextUploadIdMarker>";
+    let first = Mock::given(method("GET")).and(query_param("uploads", "")).and(query_param_is_missing("key-marker"));
+    first.respond_with(xml(200, &uploads("one", next))).up_to_n_times(1).with_priority(1).mount(&server).await;
+    let second =
+        Mock::given(method("GET")).and(query_param("key-marker", "k1")).and(query_param("upload-id-marker", "u1"));
+    second.respond_with(xml(200, &uploads("two", ""))).with_priority(1).mount(&server).await;
+    let rest = Mock::given(method("GET")).and(query_param("uploads", ""));
+    rest.respond_with(xml(200, "<ListMultipartUploadsResult/>")).mount(&server).await;
+    store.sweep("", publish).await.unwrap();
+    let aborted = requests(&server, |request| request.method.as_str() == "DELETE").await;
+    let mut aborted: Vec<_> =
+        aborted.iter().map(|request| request.url.path().rsplit('/').next().unwrap().to_owned()).collect();
+    aborted.sort();
+    assert_eq!(aborted, ["one", "two"]);
 }
 
 #[tokio::test]

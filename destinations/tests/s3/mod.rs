@@ -3,6 +3,7 @@
 mod faults;
 mod objects;
 mod roles;
+mod suite;
 
 use bytes::Bytes;
 use futures::TryStreamExt;

@@ -75,6 +75,18 @@ async fn an_object_revealed_twice_is_one_success() {
 }
 
 #[tokio::test]
+async fn an_object_staged_anew_after_it_was_revealed_leaves_no_upload() {
+    let (store, port, prefix) = seaweed_store().await;
+    let object = object("a.csv");
+    for _ in 0..2 {
+        let staged = staged(&store, &object, b"same").await.unwrap();
+        store.reveal(&staged).await.unwrap();
+    }
+    assert_eq!(read(&store, "a.csv").await, b"same");
+    assert_eq!(open_uploads(&client(port), &prefix).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn what_stands_in_the_way_survives_unless_it_may_be_replaced() {
     let (store, port, prefix) = seaweed_store().await;
     let key = format!("{prefix}a.csv");

@@ -4,7 +4,7 @@ use herald_destinations::{
     contract::{ErrorKind, RetryPolicy},
     files::Store,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use wiremock::{
     Mock, MockServer, ResponseTemplate,
     matchers::{body_string_contains, method},
@@ -87,4 +87,71 @@ async fn a_role_that_is_refused_is_unauthorized_and_a_silent_token_service_unrea
         store(with(options(nobody, "in"), role(format!("http://127.0.0.1:{nobody}"))), RetryPolicy::ONCE).await;
     let error = silent.probe().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+}
+
+/// Set in the process that a test starts itself in, with an environment of its own.
+const CHILD: &str = "HERALD_TEST_CHILD";
+
+/// Runs the test `name` again, without anything that could hold credentials but `variables`.
+async fn alone(name: &str, options: &Value, variables: &[(&str, &str)]) {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
+    child
+        .args(["--exact", &format!("s3::roles::{name}"), "--nocapture"])
+        .env_clear()
+        .env("HOME", home.path())
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env(CHILD, options.to_string())
+        .envs(variables.iter().copied());
+    let output = child.output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn child_options() -> Option<Value> {
+    Some(serde_json::from_str(&std::env::var(CHILD).ok()?).unwrap())
+}
+
+fn without_keys(port: u16) -> Value {
+    with(options(port, &fresh_prefix()), json!({ "access_key_id": "", "secret_access_key": "" }))
+}
+
+#[tokio::test]
+async fn without_keys_the_environment_is_asked() {
+    match child_options() {
+        Some(options) => {
+            tls();
+            store(options, RetryPolicy::ONCE).await.probe().await.unwrap();
+        }
+        None => {
+            let options = without_keys(seaweed::port().await);
+            let variables = [("AWS_ACCESS_KEY_ID", seaweed::KEY), ("AWS_SECRET_ACCESS_KEY", seaweed::SECRET)];
+            alone("without_keys_the_environment_is_asked", &options, &variables).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_keys_anywhere_nobody_is_authorized() {
+    match child_options() {
+        Some(options) => {
+            tls();
+            let error = store(options, RetryPolicy::default()).await.probe().await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+        }
+        None => alone("without_keys_anywhere_nobody_is_authorized", &without_keys(seaweed::port().await), &[]).await,
+    }
+}
+
+#[tokio::test]
+async fn without_a_region_anywhere_amazon_cant_be_found() {
+    match child_options() {
+        Some(options) => {
+            let config = herald_destinations::s3::S3Config::parse(options).unwrap();
+            let error = config.store(RetryPolicy::ONCE).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+            assert!(error.to_string().contains("set `region`"), "{error}");
+        }
+        None => alone("without_a_region_anywhere_amazon_cant_be_found", &json!({ "bucket": "partner" }), &[]).await,
+    }
 }
