@@ -156,7 +156,7 @@ fn missing_columns(table: &crate::config::Table, info: &TableInfo, at: &str) -> 
             let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
             Fault::new(
                 format!("{at}.{key}"),
-                "unknown_column",
+                Code::UnknownColumn,
                 format!("table `{}` has no column `{column}`{hint}", table.name),
             )
         })
