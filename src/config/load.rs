@@ -12,7 +12,7 @@ use super::{
     substitute::{self, Variables},
     suggest,
     tree::{Entry, Type},
-    validate::Validator,
+    validate::{Validator, shown_key},
 };
 
 /// Where a config's variables and kinds of targets come from.
@@ -121,11 +121,11 @@ impl Checker<'_> {
         let known = self.schema.pointer("/$defs/Service/properties").and_then(Json::as_object).unwrap_or(&nothing);
         let mut values = Map::new();
         for entry in entries {
-            let path = format!("service.{}", entry.key);
+            let path = format!("service.{}", shown_key("service", entry));
             let Some(of) = known.get(&entry.key) else {
                 entry.value.hide();
                 let names = || known.keys().map(String::as_str);
-                let message = format!("{path}: unknown key{}", suggest::hint(&entry.key, names()));
+                let message = format!("{path}: unknown key{}", suggest::hint(shown_key("service", entry), names()));
                 self.problems.push(
                     Problem::new(Some(entry.place.clone()), Code::UnknownKey, message)
                         .remedy(format!("known here: {}", suggest::list(names()))),

@@ -7,6 +7,7 @@ use super::{
     source::Place,
     suggest,
     tree::{Entry, Node, Type, Value},
+    validate::shown_key,
 };
 
 /// The top-level maps.
@@ -99,7 +100,8 @@ pub(super) fn twice(path: &str, at: &Place, first: &Place) -> Problem {
 fn duplicates(entries: &[Entry], path: &str, problems: &mut Problems) {
     let mut seen: HashMap<&str, &Place> = HashMap::with_capacity(entries.len());
     for entry in entries {
-        let path = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+        let key = shown_key(path, entry);
+        let path = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         if let Some(first) = seen.get(entry.key.as_str()) {
             problems.push(twice(&path, &entry.place, first));
         } else {

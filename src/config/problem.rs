@@ -46,7 +46,7 @@ pub enum Code {
 
 impl Code {
     /// Every code.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Unreadable,
         Self::Syntax,
         Self::UnknownKey,
@@ -55,12 +55,14 @@ impl Code {
         Self::InvalidValue,
         Self::DuplicateName,
         Self::UnknownReference,
+        Self::UnknownColumn,
         Self::Cycle,
         Self::MissingVariable,
         Self::MissingFile,
         Self::Conflict,
         Self::NotSupported,
         Self::InvalidSql,
+        Self::SourceUnreadable,
     ];
 
     /// The word.

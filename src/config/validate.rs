@@ -4,6 +4,8 @@ mod choice;
 mod map;
 mod scalar;
 
+pub(super) use map::shown_key;
+
 use serde_json::Value as Json;
 
 use super::{
@@ -141,7 +143,9 @@ impl<'a> Validator<'a> {
 
 /// Whether secrets stand in this part of a config.
 pub(super) fn may_hold_secrets(path: &str) -> bool {
-    path.starts_with("targets.") || path.starts_with("service.")
+    ["targets", "service"]
+        .iter()
+        .any(|map| path.strip_prefix(map).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
 /// The words of a schema's `type`; empty: any.

@@ -40,6 +40,9 @@ fn no_output_holds_a_secret() {
         "\n    type: s3\n    bucket: 5\n    secret_access_key: |\n      CANARY\n      CANARY\n    oops: 1",
         "\n    type: s3\n    bucket: 5\n    secret_access_key: &k CANARY\n    oops: *k",
         "{ type: s3, bucket: b, secret_access_key: \"${CANARY}\" }",
+        "{ type: s3, bucket: b, secret_access_key:CANARY }",
+        "{ type: s3, bucket: b, headers: { Authorization:CANARY } }",
+        "{ type: s3, bucket: b, a:CANARY: 1, a:CANARY: 2 }",
     ];
     for options in targets {
         let files = small(target, &options.replace("CANARY", CANARY)).with("secret", format!("{CANARY}\n"));
@@ -51,6 +54,7 @@ fn no_output_holds_a_secret() {
         "encryption_key: CANARY",
         "encryption_key: [CANARY]",
         "encryption_kye: CANARY",
+        "? encryption_key:CANARY",
         "state: postgres://u:CANARY@host/db",
         "alerts: [{ url: CANARY, format: slack, when: [lag] }]",
         "alerts: [{ url: https://x/CANARY, format: slak, when: [lag] }]",

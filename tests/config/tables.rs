@@ -61,7 +61,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ path: x, key: ad, member: m, columns: { id: string, m: string } }",
-            "8:30: unknown_reference: sources.lake.tables.email.key: the column `ad` is not among the declared `columns`, did you mean `id`?",
+            "8:30: unknown_column: sources.lake.tables.email.key: the column `ad` is not among the declared `columns`, did you mean `id`?",
         ),
         (
             "{ path: x, kee: a, key: a, member: m }",

@@ -71,7 +71,7 @@ impl Lowering<'_> {
                 if !known.contains(&name.as_str()) {
                     let hint = crate::config::suggest::hint(name, known.iter().copied());
                     let message = format!("the column `{name}` is not among the declared `columns`{hint}");
-                    self.fault(&format!("{at}.{field}"), Code::UnknownReference, message);
+                    self.fault(&format!("{at}.{field}"), Code::UnknownColumn, message);
                 }
             }
         }

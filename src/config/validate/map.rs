@@ -5,6 +5,17 @@ use serde_json::{Map, Value as Json};
 use super::{At, Validator};
 use crate::config::{Code, Problem, shapes, suggest, tree::Entry};
 
+/// A key as errors may show it: where a space is forgotten, `password:secret` is a key.
+pub(in crate::config) fn shown_key<'e>(path: &str, entry: &'e Entry) -> &'e str {
+    match entry.key.split_once(':') {
+        Some((key, _)) if super::may_hold_secrets(path) => {
+            entry.place.source.hide(entry.place.span.clone());
+            key
+        }
+        _ => &entry.key,
+    }
+}
+
 impl Validator<'_> {
     pub(super) fn map(&mut self, at: At<'_, '_>, entries: &[Entry], schema: &Json) -> Option<Json> {
         let nothing = Map::new();
@@ -19,7 +30,7 @@ impl Validator<'_> {
                 entry.value.hide();
                 continue;
             }
-            let path = format!("{}.{}", at.path, entry.key);
+            let path = format!("{}.{}", at.path, shown_key(at.path, entry));
             let of = match (known.get(&entry.key), by_pattern, others) {
                 (Some(of), _, _) => of,
                 (None, Some((pattern, of)), _) => {
@@ -78,7 +89,7 @@ impl Validator<'_> {
             entry.value.hide();
         }
         let names = || known.keys().map(String::as_str);
-        let message = format!("{path}: unknown key{}", suggest::hint(&entry.key, names()));
+        let message = format!("{path}: unknown key{}", suggest::hint(shown_key(path, entry), names()));
         let mut problem = Problem::new(Some(entry.place.clone()), Code::UnknownKey, message);
         if !known.is_empty() {
             problem = problem.remedy(format!("known here: {}", suggest::list(names())));
