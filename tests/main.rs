@@ -1,5 +1,6 @@
 //! Herald from outside: one binary for all, so that the engine is linked once.
 
+mod cli;
 mod config;
 mod config_examples;
 mod oracle;

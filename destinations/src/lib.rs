@@ -11,7 +11,7 @@ pub mod local;
 pub mod s3;
 
 /// Every kind of destination that is compiled in.
-pub static KINDS: &[&dyn contract::Kind] = &[];
+pub static KINDS: &[&dyn contract::Kind] = &[local::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {

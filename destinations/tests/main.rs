@@ -1,1 +1,5 @@
-//! Destinations from outside, in one binary.
+//! Tests of the destinations from outside.
+
+mod s3;
+mod support;
+mod local;

@@ -154,7 +154,10 @@ impl Checker<'_> {
             }
             let value = definition(self, entry).and_then(|name| {
                 let of = self.schema.pointer(&format!("/$defs/{name}"))?;
-                self.check(entry, of, &path)
+                let before = self.problems.len();
+                let value = self.check(entry, of, &path);
+                // A kind reads only what fits its schema.
+                value.filter(|_| map != "targets" || self.problems.len() == before)
             });
             if let Some(value) = value {
                 values.insert(entry.key.clone(), value);

@@ -36,5 +36,5 @@ pub use substitute::Variables;
 
 /// The config's JSON Schema, draft 2020-12, over every kind of target that is compiled in.
 pub fn schema() -> serde_json::Value {
-    schema::schema_of(herald_destinations::KINDS)
+    schema::for_editors(schema::schema_of(herald_destinations::KINDS))
 }

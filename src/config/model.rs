@@ -1,7 +1,7 @@
 //! The checked config: every reference resolved by name, every default filled in, no I/O left to do.
 //! SQL stays text with the place it came from; [`resolve`](crate::resolve) plans it.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use herald_destinations::{
     contract::{self, Mode, RetryPolicy},
@@ -11,8 +11,7 @@ use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-/// All that the config files say.
-#[derive(Debug)]
+/// All that the config files say. Its `Debug` names the entries only: values may have come by `${file:}`.
 pub struct Config {
     /// The `service` map.
     pub service: Service,
@@ -28,13 +27,30 @@ pub struct Config {
     pub places: super::Places,
 }
 
-/// A piece of SQL.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("tables", &self.tables.keys())
+            .field("segments", &self.segments.keys())
+            .field("targets", &self.targets.keys())
+            .field("activations", &self.activations.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A piece of SQL. Its `Debug` shows the place only: the text may have come by `${file:}`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sql {
     /// The text, substitutions done.
     pub text: String,
     /// Dotted path of the value it stands in: `segments.gold_de.where`.
     pub at: String,
+}
+
+impl fmt::Debug for Sql {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sql({})", self.at)
+    }
 }
 
 /// The `service` map.
@@ -129,8 +145,8 @@ pub enum AlertEvent {
 #[derive(Clone)]
 pub struct Key(pub [u8; 32]);
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key(…)")
     }
 }

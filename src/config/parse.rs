@@ -81,7 +81,7 @@ impl<'a> Builder<'a> {
                     Some(tag) if tag.is_yaml_core_schema() => plain &= tag.suffix != "str",
                     Some(_) => return Err(tags(place)),
                 }
-                let scalar = Scalar { text: text.into_owned(), plain, filled: false, from_file: false };
+                let scalar = Scalar { text: text.into_owned(), plain, filled: false, from_file: false, broken: false };
                 self.close(Node { value: Value::Scalar(scalar), place, anchor: None }, anchor, 1)
             }
             Event::Alias(id) => {

@@ -38,9 +38,31 @@ pub enum Code {
     NotSupported,
     /// SQL that does not plan.
     InvalidSql,
+    /// A table's files are there but can't be read as what they should be.
+    SourceUnreadable,
+    /// A column that the table does not have.
+    UnknownColumn,
 }
 
 impl Code {
+    /// Every code.
+    pub const ALL: [Self; 14] = [
+        Self::Unreadable,
+        Self::Syntax,
+        Self::UnknownKey,
+        Self::MissingKey,
+        Self::WrongType,
+        Self::InvalidValue,
+        Self::DuplicateName,
+        Self::UnknownReference,
+        Self::Cycle,
+        Self::MissingVariable,
+        Self::MissingFile,
+        Self::Conflict,
+        Self::NotSupported,
+        Self::InvalidSql,
+    ];
+
     /// The word.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -58,6 +80,8 @@ impl Code {
             Self::Conflict => "conflict",
             Self::NotSupported => "not_supported",
             Self::InvalidSql => "invalid_sql",
+            Self::SourceUnreadable => "source_unreadable",
+            Self::UnknownColumn => "unknown_column",
         }
     }
 }

@@ -42,6 +42,45 @@ pub(super) fn schema_of(kinds: &[&dyn Kind]) -> Value {
     root
 }
 
+/// The schema as editors should have it: what `${…}` fills in is read as its field's type, so such a text may stand
+/// in the place of a number, of a boolean, or of a text with a shape.
+pub(super) fn for_editors(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(map) => {
+            if let Some(Value::String(pattern)) = map.get_mut("pattern") {
+                *pattern = format!("{pattern}|{FILLED}");
+            } else if may_be_filled(map) {
+                let about = map.remove("description");
+                let itself = Value::Object(std::mem::take(map));
+                map.extend(about.map(|about| ("description".to_owned(), about)));
+                map.insert("anyOf".to_owned(), json!([itself, { "type": "string", "pattern": FILLED }]));
+                return schema;
+            }
+            for value in map.values_mut() {
+                *value = for_editors(value.take());
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = for_editors(item.take());
+            }
+        }
+        _ => {}
+    }
+    schema
+}
+
+fn may_be_filled(schema: &Map<String, Value>) -> bool {
+    match schema.get("type").and_then(Value::as_str) {
+        Some("integer" | "number" | "boolean") => true,
+        Some("string") => schema.contains_key("enum"),
+        _ => false,
+    }
+}
+
+/// A text in which something is filled in.
+const FILLED: &str = "\\$\\{";
+
 /// A kind's options with its `type` key, and the definitions that they refer to, each under a name of its own.
 fn target(kind: &dyn Kind, name: &str) -> Map<String, Value> {
     let mut options = kind.schema().to_value();

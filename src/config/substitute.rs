@@ -22,6 +22,7 @@ pub(super) fn fill(node: &mut Node, path: &str, variables: &Variables<'_>, probl
         Value::Scalar(scalar) if scalar.text.contains("${") && scalar.resolved() == Type::Text => {
             if let Err(Fault { code, message, remedy }) = fill_scalar(scalar, &node.place.source.folder, variables) {
                 let message = format!("{path}: {message}");
+                scalar.broken = true;
                 problems.push(Problem::new(Some(node.place.clone()), code, message).remedy(remedy));
             }
         }

@@ -48,6 +48,8 @@ pub(crate) struct Scalar {
     pub(crate) filled: bool,
     /// Whether something came by `${file:}`.
     pub(crate) from_file: bool,
+    /// Whether something could not be filled in, which is reported already.
+    pub(crate) broken: bool,
 }
 
 impl fmt::Debug for Scalar {

@@ -29,12 +29,14 @@ struct At<'n, 'p> {
     path: &'p str,
     /// The key or list item that holds the value: where a missing key is reported.
     holder: &'n Place,
+    /// Whether it is an entry: then it is of use even without all it needs, so that references in it are checked.
+    entry: bool,
 }
 
 impl Validator<'_> {
     /// The value as JSON; `None` where it does not fit, and then problems say why.
     pub(super) fn check(&mut self, node: &Node, schema: &Json, path: &str, holder: &Place) -> Option<Json> {
-        self.value(At { node, path, holder }, schema)
+        self.value(At { node, path, holder, entry: true }, schema)
     }
 
     fn value(&mut self, at: At<'_, '_>, schema: &Json) -> Option<Json> {
@@ -62,7 +64,7 @@ impl Validator<'_> {
             Value::Sequence(items) if wanted.is_empty() || wanted.contains(&"array") => self.list(at, items, schema),
             Value::Mapping(entries) if wanted.is_empty() || wanted.contains(&"object") => self.map(at, entries, schema),
             _ => {
-                self.wrong_type(at, &wanted, None);
+                self.wrong_type(at, at.node.resolved(), &wanted, None);
                 None
             }
         }
@@ -84,7 +86,7 @@ impl Validator<'_> {
         let mut values = Some(Vec::with_capacity(items.len()));
         for (index, node) in items.iter().enumerate() {
             let path = format!("{}[{index}]", at.path);
-            let value = self.value(At { node, path: &path, holder: &node.place }, of);
+            let value = self.value(At { node, path: &path, holder: &node.place, entry: false }, of);
             values = values.zip(value).map(|(mut values, value)| {
                 values.push(value);
                 values
@@ -106,7 +108,7 @@ impl Validator<'_> {
         None
     }
 
-    fn wrong_type(&mut self, at: At<'_, '_>, wanted: &[&str], remedy: Option<String>) {
+    fn wrong_type(&mut self, at: At<'_, '_>, found: Type, wanted: &[&str], remedy: Option<String>) {
         let list = match wanted {
             [] => "another type".to_owned(),
             [one] => type_name(one).to_owned(),
@@ -115,11 +117,12 @@ impl Validator<'_> {
                 format!("{most} or {}", type_name(last))
             }
         };
-        // A value in the wrong place may be a secret that slipped a line.
-        if at.path.starts_with("targets.") || at.path.starts_with("service.") {
+        // A scalar in the place of a map, or the other way round, may be a secret that slipped a line.
+        let whole = |kind: &&str| matches!(*kind, "object" | "array");
+        if may_hold_secrets(at.path) && (matches!(found, Type::List | Type::Map) || wanted.iter().any(whole)) {
             at.node.hide();
         }
-        let message = format!("{list} is wanted, not {}", at.node.resolved().name());
+        let message = format!("{list} is wanted, not {}", found.name());
         self.fault(at, Code::WrongType, &message, remedy);
     }
 
@@ -134,6 +137,11 @@ impl<'a> Validator<'a> {
     fn definition(&self, reference: &str) -> Option<&'a Json> {
         self.root.pointer(reference.strip_prefix('#')?)
     }
+}
+
+/// Whether secrets stand in this part of a config.
+pub(super) fn may_hold_secrets(path: &str) -> bool {
+    path.starts_with("targets.") || path.starts_with("service.")
 }
 
 /// The words of a schema's `type`; empty: any.

@@ -4,6 +4,8 @@ use super::Failure;
 
 /// A source's files can't be read.
 pub const SOURCE_UNREADABLE: &str = "source_unreadable";
+/// A source's files are not there.
+pub(crate) const SOURCE_MISSING: &str = "source_missing";
 /// A source's files changed while they were read.
 pub const SOURCE_CHANGED: &str = "source_changed";
 /// A table's columns are not those that were planned with.
@@ -45,5 +47,26 @@ pub fn internal(message: impl std::fmt::Display) -> Failure {
         message: message.to_string(),
         remedy: "report this as a bug, with the publish id and the log".into(),
         retryable: false,
+    }
+}
+
+/// A publish that was stopped.
+pub(crate) fn interrupted() -> Failure {
+    Failure {
+        code: INTERRUPTED.into(),
+        message: "the publish was stopped".into(),
+        remedy: "publish again when ready; nothing was delivered".into(),
+        retryable: true,
+    }
+}
+
+impl From<herald_destinations::contract::Error> for Failure {
+    fn from(error: herald_destinations::contract::Error) -> Self {
+        Self {
+            code: error.kind().code().into(),
+            message: error.to_string(),
+            remedy: error.kind().remedy().into(),
+            retryable: error.kind().passes(),
+        }
     }
 }

@@ -1,6 +1,31 @@
 //! One publish, from plan to receipt.
+//!
+//! ```text
+//! lock ─▶ settle what a crash left ─▶ resolve ─▶ spool ─▶ delta ─▶ guards ─▶ deliver ─▶ seal ─▶ commit ─▶ acknowledge
+//!                                                          └── bucket by bucket ──┘        receipt and snapshot, in
+//!                                                                                          one transaction
+//! ```
 
 pub mod code;
+mod delivery;
+mod guards;
+mod ledger;
+mod preview;
+mod progress;
+mod publisher;
 mod receipt;
+mod recovery;
+mod run;
+mod standing;
+mod teardown;
+mod verification;
+mod work;
 
+pub use guards::{Judgement, judge};
+pub use ledger::Ledger;
+pub use preview::Preview;
+pub use progress::{Phase, Progress, Silent};
+pub use publisher::{PublishError, Publisher, Request};
 pub use receipt::{Failure, PublishKind, Receipt, Status};
+pub use teardown::Withdrawal;
+pub use verification::Verification;

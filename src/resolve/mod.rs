@@ -43,7 +43,7 @@ pub use self::{
 };
 use self::{membership::MembershipPlanner, record::RecordPlanner, tables::TableInfo};
 use crate::{
-    config::{Activation, AttributeValue, Config, Part, Rule},
+    config::{Activation, AttributeValue, Code, Config, Part, Rule},
     publish::{Failure, code},
 };
 
@@ -105,7 +105,7 @@ impl Resolver {
             (Some(selection), Some(record)) if faults.is_empty() => {
                 let local = engine::session(&self.runtime, 1);
                 PublishPlan::new(session, local, config, tables, selection, sets, record).await.map_err(|failure| {
-                    vec![Fault::new(format!("activations.{}", activation.name), &failure.code, failure.message)]
+                    vec![Fault::new(format!("activations.{}", activation.name), Code::SourceUnreadable, failure.message)]
                 })
             }
             _ => Err(faults),
@@ -116,15 +116,6 @@ impl Resolver {
 /// Only queries: a segment's SQL writes nothing and changes no setting.
 fn read_only() -> SQLOptions {
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false)
-}
-
-fn interrupted() -> Failure {
-    Failure {
-        code: code::INTERRUPTED.into(),
-        message: "the publish was stopped".into(),
-        remedy: "publish again when ready; nothing was delivered".into(),
-        retryable: true,
-    }
 }
 
 async fn register(
@@ -141,7 +132,11 @@ async fn register(
                 faults.extend(missing_columns(table, &info, &at));
                 tables.insert(name, info);
             }
-            Err(failure) => faults.push(Fault::new(format!("{at}.path"), &failure.code, failure.message)),
+            Err(failure) => {
+                let absent = failure.code == code::SOURCE_MISSING;
+                let code = if absent { Code::MissingFile } else { Code::SourceUnreadable };
+                faults.push(Fault::new(format!("{at}.path"), code, failure.message));
+            }
         }
     }
     (tables, faults)

@@ -20,7 +20,7 @@ use super::{
     fault::Fault,
     tables::TableInfo,
 };
-use crate::config::{Activation, AttributeValue, Config, Sql, Table, Take};
+use crate::config::{Activation, AttributeValue, Code, Config, Sql, Table, Take};
 
 /// Everything between a member's row and its record.
 #[derive(Debug, Clone)]
@@ -171,7 +171,7 @@ impl RecordPlanner<'_> {
         plan: &mut RecordPlan,
     ) -> Result<(DataType, Source), Fault> {
         let AttributeValue::Related { table, value, filter, order_by, take } = attribute else {
-            return Err(Fault::new("", "internal", "a direct attribute was planned as a related one"));
+            return Err(Fault::new("", Code::InvalidValue, "a direct attribute was planned as a related one"));
         };
         let info = self.tables.get(table).ok_or_else(|| Fault::sql(value, format!("table `{table}` can't be read")))?;
         let definition =

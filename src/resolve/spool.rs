@@ -200,7 +200,7 @@ impl Scatter {
         loop {
             let next = tokio::select! {
                 biased;
-                () = cancel.cancelled() => return Err(super::interrupted()),
+                () = cancel.cancelled() => return Err(code::interrupted()),
                 next = stream.next() => next,
             };
             match next {

@@ -109,7 +109,10 @@ pub(super) async fn register(session: &SessionContext, table: &Table) -> Result<
     stores::register(session, &table.location).map_err(|error| plain(error.to_string()))?;
     let url = location(&table.location).map_err(|error| engine::failure(&error))?;
     let (pins, files) = Pins::take(session, &url).await.map_err(|error| engine::failure(&error))?;
-    let first = files.first().ok_or_else(|| plain(format!("no file at `{}`", table.location)))?;
+    let first = files.first().ok_or_else(|| Failure {
+        code: code::SOURCE_MISSING.into(),
+        ..plain(format!("no file at `{}`", table.location))
+    })?;
     let kind = match table.format {
         Some(format) => (format, compression(first.location.as_ref())),
         None => detect(first.location.as_ref())

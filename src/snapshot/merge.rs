@@ -36,6 +36,22 @@ pub(super) fn walk(left: &ArrayRef, right: &ArrayRef, mut each: impl FnMut(Side)
     Ok(())
 }
 
+/// Calls back with the rows of every key that both sorted, unique columns hold.
+///
+/// # Errors
+/// When the columns' types differ or can't be compared.
+pub fn rows_in_both(
+    left: &ArrayRef,
+    right: &ArrayRef,
+    mut each: impl FnMut(usize, usize),
+) -> Result<(), ArrowError> {
+    walk(left, right, |side| {
+        if let Side::Both(left, right) = side {
+            each(left, right);
+        }
+    })
+}
+
 /// Who holds a key, and in which row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {

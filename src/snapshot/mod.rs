@@ -11,6 +11,7 @@
 //!
 //! No attribute value is in it. The newest layer that knows a key is right.
 
+mod compaction;
 mod delta;
 mod fingerprint;
 mod key;
@@ -23,7 +24,8 @@ mod store;
 pub use delta::{Delta, delta};
 pub use fingerprint::fingerprints;
 pub use key::{KeyCodec, hashes, partition};
-pub use layer::{LayerWriter, Rows};
+pub use layer::{EncodedPartition, LayerWriter, PartitionEncoder, Rows};
+pub use merge::rows_in_both;
 pub use reader::{Held, Snapshot};
 pub use secret::Keys;
 pub use store::{Layer, Pointer, SnapshotStore};

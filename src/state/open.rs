@@ -1,8 +1,8 @@
 //! Opening the database: folder, pragmas, migrations.
 
 use std::{
-    fs::{self, DirBuilder, File},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    fs::{self, DirBuilder, File, OpenOptions},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -41,9 +41,10 @@ impl State {
         create_folder(data_dir)?;
         // SQLite's own locks don't cover the switch to WAL nor the reading of the migrations' table.
         let _guard = lock_for_opening(data_dir).await?;
+        let path = data_dir.join(FILE_NAME);
+        create_file(&path)?;
         let options = SqliteConnectOptions::new()
-            .filename(data_dir.join(FILE_NAME))
-            .create_if_missing(true)
+            .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(BUSY_TIMEOUT)
@@ -153,6 +154,12 @@ fn create_folder(data_dir: &Path) -> Result<(), StateError> {
     }
 }
 
+/// The file is its owner's alone even where the folder is not; SQLite gives the files beside it the same mode.
+fn create_file(path: &Path) -> Result<(), StateError> {
+    let made = OpenOptions::new().create(true).append(true).mode(0o600).open(path);
+    made.map(|_| ()).map_err(|error| StateError::io("open", path, &error))
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
@@ -164,8 +171,13 @@ mod tests {
     async fn a_new_folder_is_closed_to_others() {
         let outer = tempfile::tempdir().unwrap();
         let data_dir = outer.path().join("a/b");
-        State::open(&data_dir).await.unwrap();
-        assert_eq!(data_dir.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let state = State::open(&data_dir).await.unwrap();
+        state.set_paused("gold", true).await.unwrap();
+        let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data_dir), 0o700);
+        for file in ["state.db", "state.db-wal", "state.db-shm"] {
+            assert_eq!(mode(&data_dir.join(file)), 0o600, "{file}");
+        }
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! A config from outside: what loads, and what is said of what does not.
 
 mod activations;
+mod contract;
 mod files;
 mod loading;
 mod mangled;
@@ -10,7 +11,7 @@ mod schema;
 mod secrets;
 mod segments;
 mod service;
-mod shapes;
+mod speed;
 mod substitution;
 mod support;
 mod tables;

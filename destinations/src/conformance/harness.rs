@@ -47,7 +47,8 @@ pub enum Trouble {
     MissingTarget,
     /// No space or quota left, met while writing.
     FullTarget,
-    /// Another object, not of this publish, stands where a part must go. It must survive.
+    /// Another object, not of this publish, stands at [`OCCUPIED`], where the first part must go, and survives. Its
+    /// content is up to the harness; a reader may not take it for rows.
     Occupied,
     /// 429 with a `Retry-After`, a few times, then all is well.
     Throttled,
@@ -60,6 +61,9 @@ pub enum Trouble {
     /// No answer before the deadline.
     Deadline,
 }
+
+/// Where the first part of a publish goes when its path is [`Trouble::Occupied`].
+pub const OCCUPIED: &str = "1/part-00000.bin";
 
 /// A destination that will meet trouble.
 #[derive(Debug)]

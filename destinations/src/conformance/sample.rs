@@ -114,17 +114,20 @@ pub fn every_type() -> RecordBatch {
         ("nanos", Arc::new(TimestampNanosecondArray::from(vec![Some(stamp * 1_000_000_000 + 7), None, Some(0)]))),
         (
             "zoned",
-            Arc::new(TimestampMicrosecondArray::from(vec![Some(stamp * 1_000_000), None, Some(1)]).with_timezone("UTC")),
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![Some(stamp * 1_000_000), None, Some(1)]).with_timezone("UTC"),
+            ),
         ),
         (
             "offset",
-            Arc::new(
-                TimestampMillisecondArray::from(vec![Some(stamp * 1_000), None, Some(1)]).with_timezone("+02:00"),
-            ),
+            Arc::new(TimestampMillisecondArray::from(vec![Some(stamp * 1_000), None, Some(1)]).with_timezone("+02:00")),
         ),
         ("list", Arc::new(list.finish())),
         ("binary", Arc::new(BinaryArray::from(vec![Some(&[0x00_u8, 0xab, 0xff][..]), None, Some(&[][..])]))),
-        ("dictionary", Arc::new([Some("gold"), None, Some("gold")].into_iter().collect::<DictionaryArray<Int32Type>>())),
+        (
+            "dictionary",
+            Arc::new([Some("gold"), None, Some("gold")].into_iter().collect::<DictionaryArray<Int32Type>>()),
+        ),
     ];
     let fields = columns.iter().map(|(name, array)| Field::new(*name, array.data_type().clone(), true));
     let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));

@@ -28,7 +28,7 @@ impl Op {
 ///
 /// `members` and `rows` have the same length. For [`Op::Remove`] every column of `rows` is null: only
 /// `members` counts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Batch {
     /// What to do with the rows.
     pub op: Op,
@@ -36,6 +36,13 @@ pub struct Batch {
     pub members: ArrayRef,
     /// The records, in the schema of [`PublishContext::schema`](super::PublishContext::schema).
     pub rows: RecordBatch,
+}
+
+impl std::fmt::Debug for Batch {
+    /// Never shows a value.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch").field("op", &self.op).field("rows", &self.rows.num_rows()).finish_non_exhaustive()
+    }
 }
 
 /// A record that the target refused for good. Never holds an attribute's value.

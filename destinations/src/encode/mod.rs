@@ -1,1 +1,23 @@
 //! Record batches → bytes: Parquet, CSV, NDJSON, and their compression.
+//!
+//! A [`PartEncoder`] cuts what it is given into chunks (text: about 16 k rows; Parquet: one row group), encodes
+//! as many of them at once as the machine has cores, and puts them together in order:
+//!
+//! ```text
+//! batches ─▶ chunk │ chunk │ chunk ─▶ blocking threads ─▶ in order ─▶ bytes of one part
+//! ```
+//!
+//! So one part is written at the speed of all cores, in memory bounded by the chunks in flight, and the bytes
+//! follow from the rows and the options alone.
+
+mod compress;
+mod csv;
+mod error;
+mod parquet;
+mod part;
+mod plain;
+mod text;
+
+pub use error::EncodeError;
+pub use part::PartEncoder;
+pub use plain::plain_schema;

@@ -1,7 +1,13 @@
-use arrow::array::{Array, ArrayRef, Int64Array, LargeStringArray, StringArray, StringViewArray};
-use proptest::prelude::*;
+use std::sync::Arc;
 
-use super::*;
+use arrow::array::{Array, ArrayRef, Int64Array, LargeStringArray, StringArray, StringViewArray};
+use proptest::arbitrary::any;
+use proptest::{prop_assert_eq, proptest};
+
+use super::{
+    IdentityError, PhoneRegion, Text, normalize_email, normalize_name, normalize_phone, sha256_email, sha256_hex,
+    sha256_phone,
+};
 
 fn one(kernel: fn(Text<'_>) -> Result<StringArray, IdentityError>, text: &str) -> Option<String> {
     let column = StringArray::from(vec![text]);
@@ -127,9 +133,9 @@ fn digests_equal_those_that_vendors_print() {
 fn every_layout_gives_the_same_and_keeps_nulls() {
     let texts = vec![Some(" A@b.com"), None, Some("none"), Some("somebody.longer@Example.com"), None];
     let layouts: [ArrayRef; 3] = [
-        std::sync::Arc::new(StringArray::from(texts.clone())),
-        std::sync::Arc::new(LargeStringArray::from(texts.clone())),
-        std::sync::Arc::new(StringViewArray::from(texts)),
+        Arc::new(StringArray::from(texts.clone())),
+        Arc::new(LargeStringArray::from(texts.clone())),
+        Arc::new(StringViewArray::from(texts)),
     ];
     let expected = StringArray::from(vec![Some("a@b.com"), None, None, Some("somebody.longer@example.com"), None]);
     for layout in &layouts {

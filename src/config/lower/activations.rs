@@ -6,7 +6,7 @@ use herald_destinations::contract::{Mode, RetryPolicy};
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Activation, Code, OnDelete, Segment, SendOps, Table, raw};
+use crate::config::{Activation, Code, OnDelete, Refresh, Segment, SendOps, Table, raw};
 
 impl Lowering<'_> {
     pub(super) fn activations(
@@ -32,16 +32,30 @@ impl Lowering<'_> {
         segments: &BTreeMap<String, Segment>,
         tables: &BTreeMap<String, Table>,
     ) -> Option<Activation> {
-        self.segment(&format!("{at}.segment"), &raw.segment, segments, true);
-        let of = segments.get(raw.segment.split('.').next().unwrap_or_default());
-        let targets = std::mem::take(&mut self.names.targets);
-        self.refer(&format!("{at}.target"), "target", &raw.target, &targets);
-        self.names.targets = targets;
-        let mode = raw.mode.unwrap_or(Mode::Incremental);
+        let given = raw.segment.is_some();
+        let segment = raw.segment.unwrap_or_default();
+        if given {
+            self.segment(&format!("{at}.segment"), &segment, segments, true);
+        }
+        let of = segments.get(segment.split('.').next().unwrap_or_default());
+        if let Some(target) = &raw.target {
+            let targets = std::mem::take(&mut self.names.targets);
+            self.refer(&format!("{at}.target"), "target", target, &targets);
+            self.names.targets = targets;
+        }
+        // Of a mode that does not fit, nothing follows.
+        let known = if self.dropped(&format!("{at}.mode"), &raw.mode) {
+            None
+        } else {
+            Some(raw.mode.unwrap_or(Mode::Incremental))
+        };
+        let mode = known.unwrap_or(Mode::Incremental);
         if raw.identifiers.is_some() {
             let message = "targets that take identifiers are not in this build yet; file targets take `attributes`";
             self.fault_with(&format!("{at}.identifiers"), Code::Conflict, message, "write `attributes` instead");
-        } else if raw.attributes.is_none() {
+        } else if raw.attributes.is_none()
+            && !["attributes", "identifiers"].iter().any(|key| self.places.has(&format!("{at}.{key}")))
+        {
             let remedy = "name the record's fields: `email: email`";
             self.fault_with(&at, Code::MissingKey, "the key `attributes` is missing", remedy);
         }
@@ -51,19 +65,19 @@ impl Lowering<'_> {
         if raw.rapid.is_some() && mode == Mode::Full {
             self.incremental_only(&format!("{at}.rapid"));
         }
-        let (files, keep) = self.files(&at, raw.files.unwrap_or_default(), mode);
+        let (files, keep) = self.files(&at, raw.files.unwrap_or_default(), known);
         let retry = RetryPolicy::default();
         Some(Activation {
             was: raw.was,
             paused: raw.paused.unwrap_or(false),
-            segment: raw.segment,
-            target: raw.target,
+            segment,
+            target: raw.target.unwrap_or_default(),
             attributes,
             filter: raw.filter.map(|text| self.sql(text, format!("{at}.filter"))),
             require,
             mode,
             send: self.send(&at, raw.send, mode),
-            refresh: self.refresh(&at, raw.refresh),
+            refresh: raw.refresh.map_or(Refresh::Manual, |refresh| self.refresh(&at, refresh)),
             rapid: raw.rapid.map(|rapid| self.rapid(&at, rapid)),
             resync: raw.resync.map(|resync| self.positive(&format!("{at}.resync.every"), resync.every.0)),
             freshness: raw.freshness.map(|freshness| self.positive(&format!("{at}.freshness"), freshness.0)),

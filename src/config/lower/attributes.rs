@@ -61,13 +61,17 @@ impl Lowering<'_> {
     }
 
     /// Attributes that must not be null are attributes.
-    pub(super) fn require(&mut self, at: &str, require: &[String], attributes: &[Attribute]) {
+    pub(super) fn require(&mut self, of: &str, require: &[String], attributes: &[Attribute]) {
         let names = || attributes.iter().map(|attribute| attribute.name.as_str());
         for (index, name) in require.iter().enumerate() {
-            let at = format!("{at}.require[{index}]");
+            let at = format!("{of}.require[{index}]");
             if require[..index].contains(name) {
                 self.fault(&at, Code::DuplicateName, format!("the attribute `{name}` is given twice"));
-            } else if !attributes.is_empty() && !names().any(|known| known == name) {
+            } else if !names().any(|known| known == name)
+                // One that does not fit is reported already.
+                && !self.places.has(&format!("{of}.attributes.{name}"))
+                && self.places.has(&format!("{of}.attributes"))
+            {
                 let hint = suggest::hint(name, names());
                 self.fault(&at, Code::UnknownReference, format!("there is no attribute `{name}`{hint}"));
             }

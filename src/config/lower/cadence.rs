@@ -8,9 +8,10 @@ use crate::config::{Code, Guards, Rapid, Refresh, raw};
 impl Lowering<'_> {
     pub(super) fn refresh(&mut self, at: &str, raw: raw::Refresh) -> Refresh {
         let at = format!("{at}.refresh");
-        let given = [("every", raw.every.is_some()), ("cron", raw.cron.is_some()), ("manual", raw.manual.is_some())];
-        let given: Vec<&str> = given.iter().filter(|(_, is)| *is).map(|(key, _)| *key).collect();
+        let mut given = vec!["every", "cron", "manual"];
+        given.retain(|key| self.places.has(&format!("{at}.{key}")));
         match given.as_slice() {
+            [] if self.misspelt(&at) => {}
             [] => self.fault_with(
                 &at,
                 Code::MissingKey,
@@ -28,7 +29,7 @@ impl Lowering<'_> {
                 }
             }
         }
-        if raw.timezone.is_some() && raw.cron.is_none() && !given.is_empty() {
+        if raw.timezone.is_some() && !given.is_empty() && !given.contains(&"cron") {
             self.fault_with(
                 &format!("{at}.timezone"),
                 Code::Conflict,

@@ -9,11 +9,16 @@ use super::{Lowering, together};
 use crate::config::{Code, Keep, raw};
 
 impl Lowering<'_> {
-    pub(super) fn files(&mut self, at: &str, raw: raw::Files, mode: Mode) -> (FileOptions, Option<Keep>) {
+    pub(super) fn files(&mut self, at: &str, raw: raw::Files, mode: Option<Mode>) -> (FileOptions, Option<Keep>) {
         let at = format!("{at}.files");
         let format = raw.format.unwrap_or(Format::Parquet);
         let usual = if format == Format::Parquet { Compression::Zstd } else { Compression::Gzip };
-        let csv = self.csv(&at, raw.csv, format);
+        let known = !self.dropped(&format!("{at}.format"), &raw.format);
+        if raw.csv.is_some() && known && format != Format::Csv {
+            let message = "it goes with `format: csv` alone";
+            self.fault_with(&format!("{at}.csv"), Code::Conflict, message, "remove it, or set `format: csv`");
+        }
+        let csv = csv(raw.csv.unwrap_or_default());
         if raw.layout.is_some() && raw.path.is_some() {
             self.fault_with(&format!("{at}.path"), Code::Conflict, together("path", "layout"), "keep one of the two");
         }
@@ -35,10 +40,8 @@ impl Lowering<'_> {
             csv,
             manifest: raw.manifest.unwrap_or(true),
         };
-        if options.max_size == 0 {
-            self.fault(&format!("{at}.max_size"), Code::InvalidValue, "a size larger than nothing is wanted");
-        }
-        if options.overwrite && mode != Mode::Full {
+        self.combinations(&at, &options, known && !self.dropped(&format!("{at}.compression"), &raw.compression));
+        if options.overwrite && mode.is_some_and(|mode| mode != Mode::Full) {
             self.fault_with(
                 &format!("{at}.overwrite"),
                 Code::Conflict,
@@ -49,22 +52,32 @@ impl Lowering<'_> {
         (options, keep)
     }
 
-    fn csv(&mut self, at: &str, raw: Option<raw::Csv>, format: Format) -> CsvOptions {
-        let usual = CsvOptions::default();
-        let Some(raw) = raw else { return usual };
-        if format != Format::Csv {
-            let message = "it goes with `format: csv` alone";
-            self.fault_with(&format!("{at}.csv"), Code::Conflict, message, "remove it, or set `format: csv`");
-        }
-        CsvOptions {
-            delimiter: raw.delimiter.and_then(|text| text.chars().next()).unwrap_or(usual.delimiter),
-            header: raw.header.unwrap_or(usual.header),
-            quote: raw.quote.unwrap_or(usual.quote),
-            null: raw.null.unwrap_or(usual.null),
+    /// What the options say together. `compression`: whether it and the format are what the config says.
+    fn combinations(&mut self, at: &str, options: &FileOptions, compression: bool) {
+        let usual = FileOptions::default();
+        let mut options = options.clone();
+        // The check tells one fault at a time: what it finds is mended, to see what else there is.
+        while let Err(error) = options.check() {
+            let told = error.key != "compression" || compression;
+            match error.key.as_str() {
+                "path" => options.path.clone_from(&usual.path),
+                "compression" => options.compression = Compression::Zstd,
+                "max_rows" => options.max_rows = usual.max_rows,
+                "max_size" => options.max_size = usual.max_size,
+                "csv.delimiter" => options.csv.delimiter = usual.csv.delimiter,
+                "csv.null" => options.csv.null.clone_from(&usual.csv.null),
+                _ => return self.fault(&format!("{at}.{}", error.key), Code::InvalidValue, error.message),
+            }
+            if told {
+                self.fault(&format!("{at}.{}", error.key), Code::InvalidValue, error.message);
+            }
         }
     }
 
     fn keep(&mut self, at: &str, raw: raw::Keep) -> Option<Keep> {
+        if self.dropped(&format!("{at}.publishes"), &raw.publishes) || self.dropped(&format!("{at}.age"), &raw.age) {
+            return None;
+        }
         match (raw.publishes, raw.age) {
             (Some(publishes), None) => Some(Keep::Publishes(publishes)),
             (None, Some(age)) => Some(Keep::Age(self.positive(&format!("{at}.age"), age.0))),
@@ -72,11 +85,22 @@ impl Lowering<'_> {
                 self.fault(&format!("{at}.age"), Code::Conflict, together("age", "publishes"));
                 None
             }
+            (None, None) if self.misspelt(at) => None,
             (None, None) => {
                 let remedy = "give `publishes: 14` or `age: 30d`";
                 self.fault_with(at, Code::MissingKey, "nothing says how long files stay", remedy);
                 None
             }
         }
+    }
+}
+
+fn csv(raw: raw::Csv) -> CsvOptions {
+    let usual = CsvOptions::default();
+    CsvOptions {
+        delimiter: raw.delimiter.and_then(|text| text.chars().next()).unwrap_or(usual.delimiter),
+        header: raw.header.unwrap_or(usual.header),
+        quote: raw.quote.unwrap_or(usual.quote),
+        null: raw.null.unwrap_or(usual.null),
     }
 }

@@ -80,6 +80,8 @@ impl Lowering<'_> {
     fn read<T: DeserializeOwned>(&mut self, at: &str, json: Json) -> Option<T> {
         match serde_json::from_value(json) {
             Ok(value) => Some(value),
+            // What an entry lacks is reported already.
+            Err(_) if !self.problems.is_empty() => None,
             Err(_) => {
                 self.fault(at, Code::InvalidValue, "the entry does not fit its schema");
                 None
@@ -139,6 +141,20 @@ impl Lowering<'_> {
     /// The folder of the file that a value stands in.
     fn folder(&self, at: &str) -> PathBuf {
         self.places.find(at).map(|place| place.source.folder.clone()).unwrap_or_default()
+    }
+
+    /// Whether a key was given, but with a value that did not fit, which is reported already.
+    fn dropped<T>(&self, at: &str, value: &Option<T>) -> bool {
+        value.is_none() && self.places.has(at)
+    }
+
+    /// Whether an entry has a key that nothing reads: it may be a misspelt one that seems to be missing.
+    fn misspelt(&self, at: &str) -> bool {
+        let inside = |problem: &Problem| {
+            let rest = problem.message.strip_prefix(at).and_then(|rest| rest.strip_prefix('.'));
+            rest.and_then(|rest| rest.split_once(": ")).is_some_and(|(key, _)| !key.contains('.'))
+        };
+        self.problems.iter().any(|problem| problem.code == Code::UnknownKey && inside(problem))
     }
 
     fn table<'t>(&mut self, at: &str, name: &str, tables: &'t BTreeMap<String, Table>) -> Option<&'t Table> {

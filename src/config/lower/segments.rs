@@ -17,7 +17,12 @@ impl Lowering<'_> {
         tables: &BTreeMap<String, Table>,
     ) -> BTreeMap<String, Segment> {
         let segments = self.each("segments", entries, |lowering, at, name, raw: raw::Segment| {
-            lowering.table(&format!("{at}.from"), &raw.from, tables);
+            if let Some(from) = &raw.from {
+                lowering.table(&format!("{at}.from"), from, tables);
+            }
+            if lowering.dropped(&format!("{at}.waterfall"), &raw.waterfall) {
+                return None;
+            }
             let rule = lowering.segment_rule(
                 &at,
                 raw.waterfall,
@@ -30,7 +35,7 @@ impl Lowering<'_> {
                     limit: raw.limit,
                 },
             );
-            Some(Segment { name, from: raw.from, rule })
+            Some(Segment { name, from: raw.from.unwrap_or_default(), rule })
         });
         for segment in segments.values() {
             self.references(segment, &segment.rule, &segments, tables);
@@ -60,7 +65,7 @@ impl Lowering<'_> {
     }
 
     fn rule(&mut self, at: &str, raw: Inline) -> Rule {
-        if !RULES.iter().any(|key| self.places.has(&format!("{at}.{key}"))) {
+        if !RULES.iter().any(|key| self.places.has(&format!("{at}.{key}"))) && !self.misspelt(at) {
             let remedy = format!("give at least one of {}", suggest::list(RULES));
             self.fault_with(at, Code::MissingKey, "nothing says who belongs", remedy);
         }

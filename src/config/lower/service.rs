@@ -74,6 +74,8 @@ impl Lowering<'_> {
     }
 
     fn http(&mut self, raw: raw::Http) -> Http {
+        let unknown =
+            self.dropped("service.http.tokens", &raw.tokens) || self.dropped("service.http.listen", &raw.listen);
         let mut tokens = Vec::new();
         let mut names = BTreeSet::new();
         for (index, token) in raw.tokens.into_iter().flatten().enumerate() {
@@ -89,7 +91,7 @@ impl Lowering<'_> {
         const AT: &str = "service.http.listen";
         match is_loopback(&listen) {
             None => self.fault(AT, Code::InvalidValue, "an address and a port such as 127.0.0.1:8080 is wanted"),
-            Some(false) if tokens.is_empty() => self.fault_with(
+            Some(false) if tokens.is_empty() && !unknown => self.fault_with(
                 AT,
                 Code::Conflict,
                 "an address that other machines reach needs `tokens`, and none is set",

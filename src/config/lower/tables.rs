@@ -17,6 +17,10 @@ impl Lowering<'_> {
         for (source, raw) in self.each("sources", entries, |_, _, _, raw: raw::Source| Some(raw)) {
             for (name, raw) in raw.tables {
                 let at = format!("sources.{source}.tables.{}", name.0);
+                // Of a table whose `member` does not fit, nothing follows.
+                if self.dropped(&format!("{at}.member"), &raw.member) {
+                    continue;
+                }
                 let table = self.table_of(&at, name.0.clone(), source.clone(), raw);
                 tables.entry(name.0).or_insert(table);
             }
@@ -96,7 +100,7 @@ impl Lowering<'_> {
                 }
                 path.to_owned()
             }
-            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)) => {
                 self.fault_with(
                     at,
                     Code::InvalidValue,

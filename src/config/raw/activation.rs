@@ -18,9 +18,11 @@ pub(in crate::config) struct Activation {
     /// Stops the schedule; what was delivered stays. Default: false.
     pub(in crate::config) paused: Option<bool>,
     /// Whom to publish: a segment, or a rung of a waterfall, `tiers.gold`.
-    pub(in crate::config) segment: String,
+    #[schemars(required)]
+    pub(in crate::config) segment: Option<String>,
     /// Where to.
-    pub(in crate::config) target: String,
+    #[schemars(required)]
+    pub(in crate::config) target: Option<String>,
     /// Record fields, in this order.
     #[schemars(extend("minProperties" = 1))]
     pub(in crate::config) attributes: Option<Ordered<Attribute>>,
@@ -37,7 +39,8 @@ pub(in crate::config) struct Activation {
     #[schemars(length(min = 1))]
     pub(in crate::config) send: Option<Vec<SendOp>>,
     /// When to publish: one of `every`, `cron`, `manual`.
-    pub(in crate::config) refresh: Refresh,
+    #[schemars(required)]
+    pub(in crate::config) refresh: Option<Refresh>,
     /// A second, faster cadence that looks only at members touched since; needs mode incremental.
     pub(in crate::config) rapid: Option<Rapid>,
     /// Everything is sent again, and leavers removed, so often: for targets that let members expire.

@@ -8,7 +8,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Segment {
     /// The table whose key identifies a member.
-    pub(in crate::config) from: String,
+    #[schemars(required)]
+    pub(in crate::config) from: Option<String>,
     /// A condition over that table.
     #[serde(rename = "where")]
     #[schemars(length(min = 1))]

@@ -28,7 +28,7 @@ impl Validator<'_> {
                 wanted.dedup();
                 let remedy = (wanted.contains(&"string") && is_scalar(at.node.resolved()))
                     .then(|| super::scalar::QUOTE.to_owned());
-                self.wrong_type(at, &wanted, remedy);
+                self.wrong_type(at, at.node.resolved(), &wanted, remedy);
                 None
             }
             [only] => self.value(at, only),

@@ -7,7 +7,6 @@ use crate::config::{Code, Problem, shapes, suggest, tree::Entry};
 
 impl Validator<'_> {
     pub(super) fn map(&mut self, at: At<'_, '_>, entries: &[Entry], schema: &Json) -> Option<Json> {
-        let before = self.problems.len();
         let nothing = Map::new();
         let known = schema.get("properties").and_then(Json::as_object).unwrap_or(&nothing);
         let by_pattern =
@@ -34,11 +33,15 @@ impl Validator<'_> {
                 (None, None, Some(of)) => of,
                 (None, None, None) => &Json::Bool(true),
             };
-            if let Some(value) = self.value(At { node: &entry.value, path: &path, holder: &entry.place }, of) {
+            if let Some(value) =
+                self.value(At { node: &entry.value, path: &path, holder: &entry.place, entry: false }, of)
+            {
                 values.insert(entry.key.clone(), value);
             }
         }
+        let mut whole = true;
         for key in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
+            whole &= values.contains_key(key);
             if !entries.iter().any(|entry| entry.key == key) {
                 let message = format!("{}: the key `{key}` is missing", at.path);
                 let mut problem = Problem::new(Some(at.holder.clone()), Code::MissingKey, message);
@@ -54,7 +57,7 @@ impl Validator<'_> {
         if (entries.len() as u64) < least {
             self.fault(at, Code::InvalidValue, "the map is empty", Some("give at least one entry".to_owned()));
         }
-        (self.problems.len() == before).then_some(Json::Object(values))
+        (whole || at.entry).then_some(Json::Object(values))
     }
 
     fn name(&mut self, entry: &Entry, path: &str, pattern: &str) {
@@ -71,7 +74,9 @@ impl Validator<'_> {
 
     fn unknown(&mut self, entry: &Entry, path: &str, known: &Map<String, Json>) {
         // What an unknown key holds may be a secret under a misspelt name.
-        entry.value.hide();
+        if super::may_hold_secrets(path) {
+            entry.value.hide();
+        }
         let names = || known.keys().map(String::as_str);
         let message = format!("{path}: unknown key{}", suggest::hint(&entry.key, names()));
         let mut problem = Problem::new(Some(entry.place.clone()), Code::UnknownKey, message);

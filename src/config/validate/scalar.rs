@@ -13,6 +13,9 @@ pub(super) const QUOTE: &str = "put it in quotes";
 
 impl Validator<'_> {
     pub(super) fn scalar(&mut self, at: At<'_, '_>, scalar: &Scalar, schema: &Json, wanted: &[&str]) -> Option<Json> {
+        if scalar.broken {
+            return None;
+        }
         // What was filled in is read as the type of its field, whatever its quotes.
         let found = if scalar.filled && !wanted.is_empty() && !wanted.contains(&"string") {
             tree::core_type(scalar.text.trim())
@@ -35,12 +38,12 @@ impl Validator<'_> {
             _ => None,
         };
         if value.is_none() {
-            self.wrong_type_of(at, found, schema, wanted);
+            self.wrong_type_of(at, scalar, found, schema, wanted);
         }
         value
     }
 
-    fn wrong_type_of(&mut self, at: At<'_, '_>, found: Type, schema: &Json, wanted: &[&str]) {
+    fn wrong_type_of(&mut self, at: At<'_, '_>, scalar: &Scalar, found: Type, schema: &Json, wanted: &[&str]) {
         let format = schema.get("format").and_then(Json::as_str);
         let unit = match format {
             Some("herald-ratio") => Some("write a share with a percent sign, such as 50%"),
@@ -51,7 +54,8 @@ impl Validator<'_> {
         let remedy = match unit {
             Some(unit) => Some(unit.to_owned()),
             None if wanted.contains(&"string") => Some(QUOTE.to_owned()),
-            None if found == Type::Text && (wanted.contains(&"integer") || wanted.contains(&"boolean")) => {
+            None if wanted.contains(&"boolean") => Some("write `true` or `false`, without quotes".to_owned()),
+            None if found == Type::Text && !scalar.plain && !scalar.filled => {
                 Some("write it without quotes".to_owned())
             }
             None => None,
@@ -61,7 +65,7 @@ impl Validator<'_> {
             let message = format!("a text such as `{example}` is wanted, not {}", found.name());
             self.fault(at, Code::WrongType, &message, remedy);
         } else {
-            self.wrong_type(at, wanted, remedy);
+            self.wrong_type(at, found, wanted, remedy);
         }
     }
 

@@ -108,3 +108,20 @@ fn every_function_is_immutable_and_documented() {
         assert!(function.documentation().is_some_and(|documentation| !documentation.description.is_empty()));
     }
 }
+
+/// Every line of a code block that names its result: `expression -- result: why`.
+#[tokio::test]
+async fn the_examples_of_the_guide_hold() {
+    let guide = include_str!("../../../docs/functions.md").replace("\n  -- ", " -- ");
+    let blocks = guide.split("```sql\n").skip(1).filter_map(|block| block.split("```").next());
+    let mut checked = 0;
+    for (expression, result) in blocks.flat_map(str::lines).filter_map(|line| line.split_once(" -- ")) {
+        let expected = match result.split_once(": ").map_or(result, |(value, _)| value).trim() {
+            "null" => "",
+            value => value,
+        };
+        assert_eq!(rows(&format!("SELECT {expression}")).await, expected, "{expression}");
+        checked += 1;
+    }
+    assert_eq!(checked, 16);
+}

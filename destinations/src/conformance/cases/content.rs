@@ -5,7 +5,7 @@ use arrow::array::StringArray;
 use super::{account, assert_clean, assert_nothing, assert_visible, deliver};
 use crate::{
     conformance::{Harness, Poison, batch, context, every_type, key},
-    contract::{Batch, Destination, Mode, Op, Visibility},
+    contract::{Batch, Mode, Op, Visibility},
     files::{Compression, Format},
 };
 
@@ -13,7 +13,8 @@ use crate::{
 pub async fn rows_read_back_equal_rows_delivered<H: Harness>() {
     let harness = H::fresh().await;
     let destination = harness.destination().await;
-    let batches = [batch(Op::Add, 0, 1), batch(Op::Add, 1, 2_048), batch(Op::Add, 2_049, 777), batch(Op::Add, 2_826, 0)];
+    let batches =
+        [batch(Op::Add, 0, 1), batch(Op::Add, 1, 2_048), batch(Op::Add, 2_049, 777), batch(Op::Add, 2_826, 0)];
     let mut context = context(Mode::Full);
     context.files.max_rows = 1_000;
     let delivered = deliver(destination.as_ref(), &context, &batches).await.expect("deliver");

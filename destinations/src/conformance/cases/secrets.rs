@@ -5,7 +5,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use super::{account, deliver};
 use crate::{
     conformance::{Harness, Trouble, captured_log, context, schema},
-    contract::{Batch, Destination, Mode, Op},
+    contract::{Batch, Mode, Op},
 };
 
 const ADDRESS: &str = "canary.address@example.com";

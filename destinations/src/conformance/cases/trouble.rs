@@ -39,7 +39,8 @@ pub async fn something_in_the_way_is_not_replaced<H: Harness>() {
     let arranged = harness.arrange(Trouble::Occupied).await;
     let before = harness.visible().await;
     let Outcome::Fails(kind) = arranged.outcome else { panic!("what is in the way must stop the publish") };
-    let context = context(Mode::Full);
+    let mut context = context(Mode::Full);
+    context.files.path = "{sequence}/part-{part}.bin".to_owned();
     let ticket = arranged.destination.ticket(&context);
     let error = deliver(arranged.destination.as_ref(), &context, &[batch(Op::Add, 0, 30)])
         .await

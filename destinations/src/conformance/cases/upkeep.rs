@@ -1,7 +1,7 @@
 use super::{assert_clean, assert_nothing, assert_visible, deliver};
 use crate::{
     conformance::{Harness, batch, context},
-    contract::{Depth, Destination, Manifest, Mode, Op, PartState, Visibility},
+    contract::{Depth, Manifest, Mode, Op, PartState, Visibility},
 };
 
 /// A probe proves that a publish could write, and is not seen.
@@ -24,12 +24,8 @@ pub async fn verify_finds_what_is_missing_and_what_differs<H: Harness>() {
         let parts = harness.destination().await.verify(&delivered.files, &delivered.extras, depth).await;
         parts.expect("verify").into_iter().map(|part| (part.path, part.state)).collect()
     };
-    let named: Vec<&String> = delivered
-        .files
-        .iter()
-        .map(|file| &file.path)
-        .chain(delivered.extras.iter().map(|extra| &extra.path))
-        .collect();
+    let named: Vec<&String> =
+        delivered.files.iter().map(|file| &file.path).chain(delivered.extras.iter().map(|extra| &extra.path)).collect();
     for depth in [Depth::Quick, Depth::Whole] {
         let found = states(depth).await;
         assert_eq!(found.iter().map(|(path, _)| path).collect::<Vec<_>>(), named, "{depth:?}");

@@ -1,7 +1,7 @@
 use super::{assert_clean, assert_nothing, assert_visible, deliver, seal};
 use crate::{
     conformance::{Harness, batch, context},
-    contract::{Account, Destination, Mode, Op, Visibility},
+    contract::{Account, Mode, Op, Visibility},
 };
 
 /// Staged rows are unseen until commit, at every stage before it. A destination that shows rows as they arrive
@@ -28,7 +28,7 @@ pub async fn nothing_is_visible_before_commit<H: Harness>() {
     assert_clean(&harness).await;
 }
 
-/// The ticket of [`Destination::ticket`], taken before anything is begun, is enough to discard.
+/// The ticket of [`Destination::ticket`](crate::contract::Destination::ticket), taken before anything is begun, is enough to discard.
 pub async fn discard_after_begin_leaves_nothing<H: Harness>() {
     let harness = H::fresh().await;
     let destination = harness.destination().await;

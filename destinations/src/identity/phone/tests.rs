@@ -1,9 +1,9 @@
 use phonenumber::metadata::DATABASE;
 use phonenumber::{Mode, country};
-use proptest::prelude::*;
+use proptest::{prop_assert_eq, proptest};
 
 use super::scan::{Scan, scan};
-use super::{E164, Home, PLAN, e164, unusual};
+use super::{E164, Home, PLAN, e164, parse, unusual};
 
 fn read(text: &str, region: &str) -> Option<String> {
     e164(text, Home::of(region)).as_ref().map(E164::as_str).map(str::to_owned)
@@ -37,7 +37,7 @@ fn every_pattern_of_the_metadata_compiles() {
     let mut patterns = 0;
     for region in PLAN.regions() {
         for pattern in region.patterns() {
-            assert!(pattern.is_match(b"") || pattern.regex().is_some(), "{pattern:?}");
+            assert!(pattern.regex().is_some(), "{pattern:?}");
             patterns += 1;
         }
     }
@@ -97,9 +97,9 @@ proptest! {
     #[test]
     fn the_quick_and_the_thorough_reading_agree(text in "[+ ().0-9/-]{0,24}", region in "DE|US|AU|IT|BR|MX|KZ|XX") {
         let home = Home::of(&region);
-        let thorough = unusual::read(&text).and_then(|dialled| super::parse::parse(&PLAN, &dialled, home.0));
+        let thorough = unusual::read(&text).and_then(|dialled| parse::parse(&PLAN, &dialled, home.0));
         let quick = match scan(&text) {
-            Scan::Number(dialled) => super::parse::parse(&PLAN, &dialled, home.0),
+            Scan::Number(dialled) => parse::parse(&PLAN, &dialled, home.0),
             Scan::Nothing => None,
             Scan::Unusual => panic!("usual characters only"),
         };

@@ -1,0 +1,206 @@
+use std::{collections::VecDeque, thread::available_parallelism};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+
+use super::{
+    EncodeError,
+    parquet::{ParquetPart, RowGroup},
+    text::{TextChunk, TextPart},
+};
+use crate::files::{FileOptions, Format};
+
+/// Rows of a text chunk: large enough that compression loses nothing by starting anew, small enough that a few
+/// of them in flight weigh little.
+const TEXT_CHUNK_ROWS: u64 = 16_384;
+/// Rows of a Parquet row group.
+const ROW_GROUP_ROWS: u64 = 122_880;
+/// The smallest chunk near a size limit, as a share of the limit: it keeps the overshoot below 5 %.
+const LAST_CHUNK_SHARE: f64 = 0.02;
+
+/// Encodes one part. Ask for [`room`](Self::room), [`write`](Self::write) no more rows than that,
+/// [`take`](Self::take) the bytes so far, repeat; then [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct PartEncoder {
+    form: Form,
+    max_size: u64,
+    /// Rows of the chunk that is being filled, and what they take in memory.
+    pending: Vec<RecordBatch>,
+    pending_rows: u64,
+    /// Rows at which that chunk is full; 0: not decided yet.
+    target_rows: u64,
+    flying: VecDeque<(u64, JoinHandle<Result<Chunk, EncodeError>>)>,
+    in_flight: usize,
+    ready: Vec<Bytes>,
+    /// Rows and bytes of the chunks that came back.
+    encoded_rows: u64,
+    encoded_bytes: u64,
+    /// Bytes a row, as far as known.
+    width: Option<f64>,
+}
+
+#[derive(Debug)]
+enum Form {
+    Parquet(Box<ParquetPart>),
+    Text(TextPart),
+}
+
+/// What an encoding thread gives back.
+#[derive(Debug)]
+pub(super) enum Chunk {
+    RowGroup(RowGroup),
+    Text(TextChunk),
+}
+
+impl PartEncoder {
+    /// A part of these columns. `width` is the bytes a row of a part before it took, if there was one.
+    ///
+    /// # Errors
+    /// When a column's type does not fit the format.
+    pub fn new(options: &FileOptions, schema: SchemaRef, width: Option<f64>) -> Result<Self, EncodeError> {
+        let form = match options.format {
+            Format::Parquet => Form::Parquet(Box::new(ParquetPart::new(options, schema)?)),
+            Format::Csv | Format::Ndjson => Form::Text(TextPart::new(options, schema)),
+        };
+        Ok(Self {
+            form,
+            max_size: if options.overwrite { u64::MAX } else { options.max_size },
+            pending: Vec::new(),
+            pending_rows: 0,
+            target_rows: 0,
+            flying: VecDeque::new(),
+            in_flight: available_parallelism().map_or(1, usize::from),
+            ready: Vec::new(),
+            encoded_rows: 0,
+            encoded_bytes: 0,
+            width,
+        })
+    }
+
+    /// Rows that the next [`write`](Self::write) may hold; 0: the part has reached its size. `wide` is a guess at
+    /// the bytes a row, for as long as nothing is encoded.
+    ///
+    /// # Errors
+    /// When a chunk in flight could not be encoded.
+    pub async fn room(&mut self, wide: f64) -> Result<u64, EncodeError> {
+        if self.target_rows == 0 {
+            self.target_rows = self.next_chunk(wide).await?;
+        }
+        Ok(self.target_rows - self.pending_rows)
+    }
+
+    /// Takes at most [`room`](Self::room) rows. Waits when as many chunks are in flight as there are cores.
+    ///
+    /// # Errors
+    /// When a chunk could not be encoded.
+    pub async fn write(&mut self, batch: RecordBatch) -> Result<(), EncodeError> {
+        self.pending_rows += batch.num_rows() as u64;
+        self.pending.push(batch);
+        if self.pending_rows >= self.target_rows {
+            self.dispatch().await?;
+        }
+        Ok(())
+    }
+
+    /// The bytes that are ready, in order.
+    pub fn take(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Bytes a row, measured; for the part after this one.
+    pub fn width(&self) -> Option<f64> {
+        self.width
+    }
+
+    /// Ends the part and returns its last bytes.
+    ///
+    /// # Errors
+    /// When a chunk could not be encoded.
+    pub async fn finish(&mut self) -> Result<Vec<Bytes>, EncodeError> {
+        let wants_chunk = matches!(self.form, Form::Text(_)) && self.encoded_rows == 0 && self.flying.is_empty();
+        if self.pending_rows > 0 || wants_chunk {
+            self.dispatch().await?;
+        }
+        self.drain(0).await?;
+        let end = match &mut self.form {
+            Form::Parquet(part) => part.finish()?,
+            Form::Text(part) => part.finish(),
+        };
+        self.ready.extend(end);
+        Ok(self.take())
+    }
+
+    /// Rows of the next chunk, so that the part ends just past its size; 0: it has reached it.
+    async fn next_chunk(&mut self, wide: f64) -> Result<u64, EncodeError> {
+        let usual = match self.form {
+            Form::Parquet(_) => ROW_GROUP_ROWS,
+            Form::Text(_) => TEXT_CHUNK_ROWS,
+        };
+        let limit = self.max_size as f64;
+        // The first chunk of all is cut by a guess: half of what it allows leaves space for a wrong one.
+        let width = self.width.unwrap_or(wide * 2.0).max(0.1);
+        let least = (limit * LAST_CHUNK_SHARE / width).floor().max(1.0);
+        let mut left = limit - self.expected_bytes(width);
+        if left < usual as f64 * width {
+            // Near the limit only what is certain counts.
+            self.drain(0).await?;
+            left = limit - self.expected_bytes(width);
+            if left <= 0.0 {
+                return Ok(0);
+            }
+        }
+        let width = self.width.unwrap_or(width).max(0.1);
+        Ok((left / width).ceil().max(least).min(usual as f64) as u64)
+    }
+
+    fn expected_bytes(&self, width: f64) -> f64 {
+        let flying: u64 = self.flying.iter().map(|(rows, _)| rows).sum();
+        let footer = match &self.form {
+            Form::Parquet(part) => part.footer_bytes(),
+            Form::Text(_) => 0,
+        };
+        (self.encoded_bytes + footer) as f64 + flying as f64 * self.width.unwrap_or(width)
+    }
+
+    async fn dispatch(&mut self) -> Result<(), EncodeError> {
+        self.drain(self.in_flight.saturating_sub(1)).await?;
+        let batches = std::mem::take(&mut self.pending);
+        let rows = std::mem::take(&mut self.pending_rows);
+        self.target_rows = 0;
+        let work = match &mut self.form {
+            Form::Parquet(part) => {
+                let encode = part.row_group(batches)?;
+                tokio::task::spawn_blocking(move || encode.run().map(Chunk::RowGroup))
+            }
+            Form::Text(part) => {
+                let encode = part.chunk(batches);
+                tokio::task::spawn_blocking(move || encode.run().map(Chunk::Text))
+            }
+        };
+        self.flying.push_back((rows, work));
+        Ok(())
+    }
+
+    /// Waits for the oldest chunks until no more than `most` are in flight, and takes those that are done anyway.
+    async fn drain(&mut self, most: usize) -> Result<(), EncodeError> {
+        while self.flying.len() > most || self.flying.front().is_some_and(|(_, work)| work.is_finished()) {
+            let Some((rows, work)) = self.flying.front_mut() else { break };
+            let rows = *rows;
+            let chunk = work.await.map_err(|_| EncodeError::Thread)??;
+            self.flying.pop_front();
+            let bytes = match (&mut self.form, chunk) {
+                (Form::Parquet(part), Chunk::RowGroup(group)) => part.append(group)?,
+                (Form::Text(part), Chunk::Text(chunk)) => part.append(chunk),
+                _ => return Err(EncodeError::Thread),
+            };
+            self.encoded_bytes += bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            self.encoded_rows += rows;
+            if self.encoded_rows > 0 {
+                self.width = Some(self.encoded_bytes as f64 / self.encoded_rows as f64);
+            }
+            self.ready.extend(bytes);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::{
+    Store,
+    names::{Names, is_manifest},
+    publication::FilesPublication,
+    sealed::{Body, TICKET_VERSION},
+    verify::{read_whole, verify_file, verify_size},
+};
+use crate::contract::{
+    Capabilities, Delivered, DeliveredFile, Depth, Destination, Error, ErrorKind, Extra, Manifest, Part, Publication,
+    PublishContext, Ticket, Visibility,
+};
+
+/// Parts that are revealed, read back or removed at once.
+const AT_ONCE: usize = 8;
+/// A manifest is small; what is larger is none.
+const LARGEST_MANIFEST: u64 = 64 << 20;
+
+/// A target that takes files, over any [`Store`].
+#[derive(Debug)]
+pub struct FilesDestination<S> {
+    store: Arc<S>,
+}
+
+impl<S: Store> FilesDestination<S> {
+    /// Publishes into `store`.
+    pub fn new(store: S) -> Self {
+        Self { store: Arc::new(store) }
+    }
+
+    async fn manifest_at(&self, path: &str) -> Result<Option<Manifest>, Error> {
+        match self.store.size(path).await? {
+            Some(size) if size <= LARGEST_MANIFEST => {}
+            _ => return Ok(None),
+        }
+        let text = match read_whole(self.store.as_ref(), path).await {
+            Ok(text) => text,
+            // Removed between listing and reading.
+            Err(error) if error.kind() == ErrorKind::Missing => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match serde_json::from_slice(&text) {
+            Ok(manifest) => Ok(Some(manifest)),
+            Err(error) => {
+                tracing::warn!(path, line = error.line(), "this manifest is not one of herald's and is left out");
+                Ok(None)
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl<S: Store> Destination for FilesDestination<S> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { visibility: Visibility::AtCommit, max_rows: None, parallel: None, names_rejected_rows: true }
+    }
+
+    fn ticket(&self, context: &PublishContext) -> Ticket {
+        // A path that does not parse can't have been begun either: `begin` says so.
+        let prefix = Names::new(context).map_or_else(|_| context.activation.clone(), |names| names.prefix(context));
+        Ticket {
+            kind: self.store.kind().to_owned(),
+            version: TICKET_VERSION,
+            publish: context.publish,
+            sealed: false,
+            body: serde_json::json!({ "prefix": prefix }),
+        }
+    }
+
+    async fn probe(&self) -> Result<(), Error> {
+        self.store.probe().await
+    }
+
+    async fn begin(&self, context: &PublishContext) -> Result<Box<dyn Publication>, Error> {
+        let names = Names::new(context)?;
+        // What an earlier attempt staged is of no use: its rows may have been others.
+        self.store.sweep(&names.prefix(context), context.publish).await?;
+        Ok(Box::new(FilesPublication::new(self.store.clone(), context.clone(), names)?))
+    }
+
+    async fn commit(&self, ticket: &Ticket) -> Result<Delivered, Error> {
+        let body = Body::of(ticket, self.store.kind())?;
+        if !ticket.sealed {
+            return Err(
+                Error::new(ErrorKind::Internal, "commit a publish that is not sealed").with("publish", ticket.publish)
+            );
+        }
+        let reveals: Vec<_> = body.parts.iter().map(|part| self.store.reveal(&part.staged)).collect();
+        stream::iter(reveals).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        if let Some(manifest) = &body.manifest {
+            self.store.put(&manifest.object, Bytes::from(manifest.text.clone())).await?;
+        }
+        Ok(body.delivered())
+    }
+
+    async fn discard(&self, ticket: &Ticket) -> Result<(), Error> {
+        let body = Body::of(ticket, self.store.kind())?;
+        self.store.sweep(&body.prefix, ticket.publish).await
+    }
+
+    async fn verify(&self, files: &[DeliveredFile], extras: &[Extra], depth: Depth) -> Result<Vec<Part>, Error> {
+        let store = self.store.as_ref();
+        let work: Vec<_> = files.iter().map(|file| verify_file(store, file, depth)).collect();
+        let mut parts: Vec<Part> = stream::iter(work).buffered(AT_ONCE).try_collect().await?;
+        for extra in extras {
+            parts.push(verify_size(store, &extra.path, extra.bytes).await?);
+        }
+        Ok(parts)
+    }
+
+    async fn remove(&self, paths: &[String]) -> Result<Vec<String>, Error> {
+        let work: Vec<_> = paths.iter().map(|path| self.store.remove(path)).collect();
+        let answers: Vec<_> = stream::iter(work).buffered(AT_ONCE).collect().await;
+        let mut gone = Vec::with_capacity(paths.len());
+        let mut first = None;
+        for (path, answer) in paths.iter().zip(answers) {
+            match answer {
+                Ok(()) => gone.push(path.clone()),
+                Err(error) => {
+                    tracing::warn!(%path, %error, "could not remove an object");
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        match first {
+            Some(error) if gone.is_empty() => Err(error),
+            _ => Ok(gone),
+        }
+    }
+
+    async fn manifests(&self, context: &PublishContext) -> Result<Vec<Manifest>, Error> {
+        let prefix = Names::new(context)?.common_prefix(context);
+        let paths = self.store.list(&prefix).await?;
+        let work: Vec<_> = paths.iter().filter(|path| is_manifest(path)).map(|path| self.manifest_at(path)).collect();
+        let found = stream::iter(work).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
+        let mut manifests: Vec<Manifest> =
+            found.into_iter().flatten().filter(|manifest| manifest.activation == context.activation).collect();
+        manifests.sort_by_key(|manifest| (manifest.sequence, manifest.id));
+        Ok(manifests)
+    }
+}

@@ -1,0 +1,138 @@
+//! `herald check`: everything that can be known to be wrong before a publish.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::{
+    args::{Check, Global},
+    context,
+    exit::{Exit, Stop},
+    output::{Colour, Output},
+    text,
+};
+use crate::{
+    config::{Code, Config, Problems},
+    publish::Failure,
+    resolve::{Fault, Resolver},
+};
+
+/// What was checked.
+#[derive(Debug, Serialize)]
+struct Checked {
+    ok: bool,
+    tables: usize,
+    segments: usize,
+    targets: usize,
+    activations: usize,
+    /// With `--connect`: every target, and what came of reaching it.
+    connections: Vec<Connection>,
+    /// None, or there would be an `error` in place of this document.
+    problems: [(); 0],
+}
+
+/// A target, reached for.
+#[derive(Debug, Serialize)]
+struct Connection {
+    target: String,
+    kind: &'static str,
+    ok: bool,
+    error: Option<Failure>,
+}
+
+pub(super) async fn run(global: &Global, args: &Check, output: Output) -> Result<Exit, Stop> {
+    let config = context::load(global)?;
+    plan_all(&config).await?;
+    let mut checked = Checked {
+        ok: true,
+        tables: config.tables.len(),
+        segments: config.segments.len(),
+        targets: config.targets.len(),
+        activations: config.activations.len(),
+        connections: Vec::new(),
+        problems: [],
+    };
+    if args.connect {
+        checked.connections = connect(&config).await;
+        checked.ok = checked.connections.iter().all(|connection| connection.ok);
+    }
+    if output.json() {
+        output.document(&checked)?;
+    } else {
+        output.text(render(&checked, output))?;
+    }
+    Ok(if checked.ok { Exit::Done } else { Exit::Failed })
+}
+
+/// Plans all SQL against the tables' schemas.
+async fn plan_all(config: &Config) -> Result<(), Stop> {
+    // Planning spills nothing, but the engine wants a folder, and a check leaves nothing in `data_dir`.
+    let spill = Scratch::new();
+    let faults = Resolver::new(config.service.memory, &spill.0)?.check(config).await;
+    if faults.is_empty() { Ok(()) } else { Err(Stop::Config(problems(config, faults))) }
+}
+
+/// Faults at the places where their values stand.
+pub(super) fn problems(config: &Config, faults: Vec<Fault>) -> Problems {
+    let problem = |fault: Fault| {
+        let code = match fault.code.as_str() {
+            "invalid_sql" => Code::InvalidSql,
+            "unknown_column" => Code::UnknownReference,
+            "source_unreadable" => Code::MissingFile,
+            _ => Code::InvalidValue,
+        };
+        config.places.problem(&fault.at, code, fault.message)
+    };
+    faults.into_iter().map(problem).collect::<Problems>().sorted()
+}
+
+async fn connect(config: &Config) -> Vec<Connection> {
+    let reached = config.targets.values().map(|target| async move {
+        let probe = async { target.config.connect(context::patience()).await?.probe().await };
+        let error = probe.await.err().map(|error| context::failure(&error));
+        Connection { target: target.name.clone(), kind: target.config.kind(), ok: error.is_none(), error }
+    });
+    futures::future::join_all(reached).await
+}
+
+fn render(checked: &Checked, output: Output) -> String {
+    let style = output.style();
+    let number = |count: usize, one| text::plural(count as u64, one);
+    let mut lines = vec![format!(
+        "{}  {}, {}, {}, {}",
+        style.paint(Colour::Green, "valid"),
+        number(checked.tables, "table"),
+        number(checked.segments, "segment"),
+        number(checked.targets, "target"),
+        number(checked.activations, "activation"),
+    )];
+    lines.extend(checked.connections.iter().map(|connection| match &connection.error {
+        None => {
+            format!("{}  target {} ({})", style.paint(Colour::Green, "reached"), connection.target, connection.kind)
+        }
+        Some(error) => format!(
+            "{}  target {} ({}): {error}\n  help: {}",
+            style.paint(Colour::Red, "refused"),
+            connection.target,
+            connection.kind,
+            error.remedy
+        ),
+    }));
+    lines.join("\n")
+}
+
+/// A folder of this process that goes when it does.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("herald-check-{}", std::process::id())))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

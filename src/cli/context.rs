@@ -1,0 +1,88 @@
+//! What most commands begin with: the config, the state, an activation by name.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use herald_destinations::contract::{self, RetryPolicy};
+
+use super::{args::Global, exit::Stop};
+use crate::{
+    config::{self, Activation, Config},
+    publish::Failure,
+    state::{AuditEntry, State},
+};
+
+/// A name this close to another is taken for a slip.
+const LIKENESS: f64 = 0.75;
+
+/// Reads the config.
+pub(super) fn load(global: &Global) -> Result<Config, Stop> {
+    Ok(config::load(&global.config)?)
+}
+
+/// Reads the config and opens the state.
+pub(super) async fn open(global: &Global) -> Result<(Config, State), Stop> {
+    let config = load(global)?;
+    let state = State::open(&config.service.data_dir).await?;
+    Ok((config, state))
+}
+
+/// An activation of the config.
+pub(super) fn activation<'a>(config: &'a Config, name: &str) -> Result<&'a Activation, Stop> {
+    config.activations.get(name).ok_or_else(|| unknown(config, name))
+}
+
+/// Refuses a name that is neither in the config nor on record.
+pub(super) async fn known(config: &Config, state: &State, name: &str) -> Result<(), Stop> {
+    if config.activations.contains_key(name) || state.activation(name).await?.is_some() {
+        return Ok(());
+    }
+    Err(unknown(config, name))
+}
+
+pub(super) fn unknown(config: &Config, name: &str) -> Stop {
+    let nearest = config
+        .activations
+        .keys()
+        .map(|known| (strsim::jaro_winkler(known, name), known))
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .max_by(|(one, _), (other, _)| one.total_cmp(other));
+    let remedy = match nearest {
+        Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        None if config.activations.is_empty() => "the config holds no activations".to_owned(),
+        None => {
+            let names: Vec<&str> = config.activations.keys().map(String::as_str).take(20).collect();
+            format!("the config holds {}", names.join(", "))
+        }
+    };
+    Stop::usage(format!("no activation is named `{name}`"), remedy)
+}
+
+/// Puts on record what the user of this command does.
+pub(super) async fn audit(state: &State, what: &str, activation: &str, detail: Option<String>) -> Result<(), Stop> {
+    let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|who| !who.is_empty());
+    let entry = AuditEntry {
+        at: Utc::now(),
+        who: who.unwrap_or_else(|| "unknown".to_owned()),
+        what: what.to_owned(),
+        activation: Some(activation.to_owned()),
+        detail,
+    };
+    Ok(state.audit(&entry).await?)
+}
+
+/// A failure of a destination as receipts and users see it.
+pub(super) fn failure(error: &contract::Error) -> Failure {
+    let kind = error.kind();
+    Failure {
+        code: kind.code().to_owned(),
+        message: error.to_string(),
+        remedy: kind.remedy().to_owned(),
+        retryable: kind.passes(),
+    }
+}
+
+/// How long to keep trying a target while somebody waits at the command line: a few tries, within a minute.
+pub(super) fn patience() -> RetryPolicy {
+    RetryPolicy { attempts: 3, max_elapsed: Duration::from_secs(60) }
+}

@@ -1,0 +1,132 @@
+//! `plan`: everything of a publish but its sending.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow::array::RecordBatch;
+use herald_destinations::contract::{Account, Batch, Mode};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{
+    Judgement, Phase, Progress, PublishError, Publisher,
+    delivery::{Stopped, Walk, Walked},
+    guards::judge,
+    run::{Before, Run},
+    work::{Share, Work},
+};
+use crate::{config::Activation, snapshot::Snapshot};
+
+/// What a publish would do.
+#[derive(Debug, Clone)]
+pub struct Preview {
+    /// Name of the activation.
+    pub activation: String,
+    /// Full or incremental.
+    pub mode: Mode,
+    /// What would be counted; nothing is delivered, all that would be sent is owed.
+    pub counts: Account,
+    /// What `send` leaves out: operation → records.
+    pub withheld: BTreeMap<String, u64>,
+    /// Reason → members.
+    pub suppressed_by: BTreeMap<String, u64>,
+    /// What each guard says.
+    pub guards: Vec<Judgement>,
+    /// Some of what would be sent.
+    pub sample: Vec<Batch>,
+}
+
+impl Publisher {
+    /// Resolves and takes the delta; sends nothing, and changes nothing. `sample`: most records to return.
+    ///
+    /// # Errors
+    /// Unknown activation, or what the sources, the engine or the snapshot said.
+    pub async fn preview(
+        &self,
+        name: &str,
+        full: bool,
+        sample: usize,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Preview, PublishError> {
+        let (activation, target) = self.activation(name)?;
+        let mode = if full { Mode::Full } else { activation.mode };
+        let spool = self.spool_dir(Uuid::now_v7());
+        let run = Run { publisher: self, activation, target, full, progress, cancel };
+        let looked = self.look(&run, activation, mode, sample, &spool).await;
+        let _ = std::fs::remove_dir_all(&spool);
+        looked.map_err(|stopped| match stopped {
+            Stopped::Blocked(failure) | Stopped::Failed(failure) => PublishError::Failed(failure),
+        })
+    }
+
+    async fn look(
+        &self,
+        run: &Run<'_>,
+        activation: &Activation,
+        mode: Mode,
+        sample: usize,
+        spool: &std::path::Path,
+    ) -> Result<Preview, Stopped> {
+        run.progress.phase(Phase::Resolving, None);
+        let plan = run.plan().await?;
+        let Before { snapshot, buckets, .. } = run.before(&plan, mode).await?;
+        let held = snapshot.as_ref().map(Snapshot::members);
+        let spooled = run.spool(&plan, spool, buckets).await?;
+        let null_keys = spooled.null_keys();
+        let mut walked = Walked::default();
+        walked.ledger.counts.resolved = null_keys;
+        walked.ledger.suppress("null_key", null_keys);
+        run.progress.phase(Phase::Delivering, Some(spooled.rows()));
+        let work = Work {
+            spooled,
+            snapshot,
+            codec: plan.codec().clone(),
+            schema: Arc::clone(plan.schema()),
+            mode,
+            send: activation.send,
+            sequence: 0,
+            rebase: false,
+            keys: self.snapshots.keys().clone(),
+        };
+        let walk = Walk {
+            work: Arc::new(work),
+            guards: &activation.guards,
+            held,
+            enforce: false,
+            progress: run.progress,
+            cancel: run.cancel,
+            threads: self.threads,
+        };
+        let mut taken = Sample { wanted: sample, batches: Vec::new() };
+        walk.run(None, None, |share| taken.take(share), &mut walked).await?;
+        let ledger = walked.ledger;
+        Ok(Preview {
+            activation: activation.name.clone(),
+            mode,
+            counts: Account { owed: ledger.sent(), ..ledger.counts },
+            guards: judge(&activation.guards, &ledger.truth, held),
+            withheld: ledger.withheld,
+            suppressed_by: ledger.suppressed_by,
+            sample: taken.batches,
+        })
+    }
+}
+
+/// The first records of each operation that comes along.
+struct Sample {
+    wanted: usize,
+    batches: Vec<Batch>,
+}
+
+impl Sample {
+    fn take(&mut self, share: &Share) {
+        for batch in &share.batches {
+            let rows = self.wanted.min(batch.rows.num_rows());
+            if rows > 0 {
+                self.wanted -= rows;
+                let slice: RecordBatch = batch.rows.slice(0, rows);
+                self.batches.push(Batch { op: batch.op, members: batch.members.slice(0, rows), rows: slice });
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Who publishes: config, state, snapshots and engine of one process.
+
+use std::{path::PathBuf, sync::Arc};
+
+use herald_destinations::contract::{Destination, Mode};
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, PublishKind, Progress, Receipt, Status, code};
+use crate::{
+    config::{Activation, Config, Target},
+    resolve::{Fault, Resolver},
+    snapshot::{Keys, SnapshotStore},
+    state::{ActivationLock, ActivationState, NewPublish, State},
+};
+
+/// Publishes the activations of one config from one data folder.
+#[derive(Debug)]
+pub struct Publisher {
+    pub(super) config: Arc<Config>,
+    pub(super) state: State,
+    pub(super) snapshots: SnapshotStore,
+    pub(super) resolver: Resolver,
+    pub(super) threads: usize,
+}
+
+/// A publish that is asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Name of the activation.
+    pub activation: String,
+    /// Why.
+    pub kind: PublishKind,
+    /// Everything anew, whatever the activation's mode.
+    pub full: bool,
+    /// Why guards may be passed.
+    pub override_reason: Option<String>,
+    /// Whether to wait for another publish of the activation.
+    pub wait: bool,
+}
+
+/// Why there is no receipt.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// No such activation.
+    #[error("{0}")]
+    Unknown(String),
+    /// The config does not plan; by place.
+    #[error("the config does not plan against its sources")]
+    Config(Vec<Fault>),
+    /// It could not begin, or could not be put on record.
+    #[error(transparent)]
+    Failed(#[from] Failure),
+}
+
+impl Publisher {
+    /// Opens the data folder of a config.
+    ///
+    /// # Errors
+    /// `state_newer`, `disk_full`, or `snapshot_unreadable` when the key is lost.
+    pub async fn open(config: Arc<Config>) -> Result<Self, Failure> {
+        let data_dir = &config.service.data_dir;
+        let state = State::open(data_dir).await?;
+        let keys = Keys::open(data_dir, config.service.encryption_key.as_ref())?;
+        let resolver = Resolver::new(config.service.memory, &data_dir.join("spill"))?;
+        let snapshots = SnapshotStore::new(data_dir, keys);
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Ok(Self { state, snapshots, resolver, threads, config })
+    }
+
+    /// The state, for those who only read.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// One publish. A receipt tells how it went; an error, that there is none.
+    ///
+    /// # Errors
+    /// Unknown activation, a config that does not plan, `busy`, or a state that can't be written.
+    pub async fn publish(
+        &self,
+        request: &Request,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Receipt, PublishError> {
+        let (activation, target) = self.activation(&request.activation)?;
+        let queued_at = chrono::Utc::now();
+        if self.state.activation_state(&activation.name).await.map_err(Failure::from)? != ActivationState::Active {
+            return Err(deleted(&activation.name).into());
+        }
+        let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
+        self.settle(activation, target).await?;
+        let mode = if request.full { Mode::Full } else { activation.mode };
+        let queued = NewPublish {
+            activation: activation.name.clone(),
+            segment: activation.segment.clone(),
+            target: activation.target.clone(),
+            kind: request.kind,
+            mode,
+            queued_at,
+            override_reason: request.override_reason.clone(),
+        };
+        let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
+        receipt.status = Status::Running;
+        receipt.started_at = Some(chrono::Utc::now());
+        receipt.attempts = 1;
+        self.state.save(&receipt).await.map_err(Failure::from)?;
+        let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
+        let run = self.run(activation, target, receipt, request.full, progress, cancel);
+        tracing::Instrument::instrument(run, span).await
+    }
+
+    /// An activation and its target, by name.
+    pub(super) fn activation(&self, name: &str) -> Result<(&Activation, &Target), PublishError> {
+        let unknown = || {
+            let known = self.config.activations.keys().map(String::as_str);
+            let nearest =
+                known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+            let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+            PublishError::Unknown(format!("no activation `{name}`{hint}"))
+        };
+        let activation = self.config.activations.get(name).ok_or_else(unknown)?;
+        let target = self.config.targets.get(&activation.target).ok_or_else(unknown)?;
+        Ok((activation, target))
+    }
+
+    pub(super) async fn lock(
+        &self,
+        activation: &str,
+        wait: bool,
+        cancel: &CancellationToken,
+        progress: &dyn Progress,
+    ) -> Result<ActivationLock, Failure> {
+        let data_dir = self.state.data_dir();
+        if let Some(lock) = ActivationLock::acquire(data_dir, activation, false).await? {
+            return Ok(lock);
+        }
+        if !wait {
+            return Err(busy(activation));
+        }
+        progress.phase(super::Phase::Waiting, None);
+        tokio::select! {
+            () = cancel.cancelled() => Err(code::interrupted()),
+            lock = ActivationLock::acquire(data_dir, activation, true) => lock?.ok_or_else(|| busy(activation)),
+        }
+    }
+
+    pub(super) async fn connect(
+        &self,
+        activation: &Activation,
+        target: &Target,
+    ) -> Result<Arc<dyn Destination>, Failure> {
+        Ok(target.config.connect(activation.retry).await?)
+    }
+
+    /// Where the rows of a publish are spooled.
+    pub(super) fn spool_dir(&self, publish: uuid::Uuid) -> PathBuf {
+        self.state.data_dir().join("spool").join(publish.to_string())
+    }
+
+    /// What a snapshot is bound to: the target's place and the table that identifies members.
+    pub(super) fn identity(&self, activation: &Activation, target: &Target) -> String {
+        let segment = activation.segment.split('.').next().unwrap_or_default();
+        let table = self.config.segments.get(segment).map_or("", |segment| segment.from.as_str());
+        format!("{} {} {table}", target.config.kind(), target.config.identity())
+    }
+}
+
+fn busy(activation: &str) -> Failure {
+    Failure {
+        code: code::BUSY.into(),
+        message: format!("another publish of `{activation}` runs"),
+        remedy: "wait for it, or leave out `--no-wait`".into(),
+        retryable: true,
+    }
+}
+
+fn deleted(activation: &str) -> Failure {
+    Failure {
+        code: "deleted".into(),
+        message: format!("`{activation}` was deleted"),
+        remedy: format!("`herald recreate {activation}` lets it live again"),
+        retryable: false,
+    }
+}

@@ -1,0 +1,73 @@
+//! Settling what a crash left, before anything new is published.
+
+use herald_destinations::contract::Mode;
+
+use super::{Failure, Ledger, PublishKind, Publisher, Status, code, run::{Pending, commit}};
+use crate::{
+    config::{Activation, Target},
+    state::{InFlight, NewPublish},
+};
+
+impl Publisher {
+    /// Ends the publishes of an activation whose process died: what was sealed is committed, anything else discarded.
+    /// Called under the activation's lock, so none of them runs.
+    pub(super) async fn settle(&self, activation: &Activation, target: &Target) -> Result<(), Failure> {
+        for left in self.state.in_flight(Some(&activation.name)).await? {
+            let _ = std::fs::remove_dir_all(self.spool_dir(left.receipt.id));
+            let id = left.receipt.id;
+            let committed = self.settle_one(activation, target, left).await?;
+            tracing::warn!(publish = %id, committed, "settled a publish that was cut short");
+            self.record_recovery(activation).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether it was committed.
+    async fn settle_one(&self, activation: &Activation, target: &Target, left: InFlight) -> Result<bool, Failure> {
+        let InFlight { mut receipt, ticket, pending } = left;
+        let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
+        if let Some(ticket) = &ticket {
+            let destination = self.connect(activation, target).await?;
+            match pending {
+                Some(pending) if ticket.sealed && pending.identity == self.identity(activation, target) => {
+                    commit(destination.as_ref(), ticket, &mut receipt, &pending).await?;
+                    receipt.finished_at = Some(chrono::Utc::now());
+                    self.acknowledge(&receipt, pending).await?;
+                    return Ok(true);
+                }
+                _ => destination.discard(ticket).await?,
+            }
+        }
+        receipt.finished_at = Some(chrono::Utc::now());
+        let failure = Failure {
+            code: code::INTERRUPTED.into(),
+            message: "the process ended before the publish did".into(),
+            remedy: "nothing: what it staged was removed, and the next publish sends it".into(),
+            retryable: true,
+        };
+        self.fail(&mut receipt, &Ledger::default(), Status::Failed, failure).await?;
+        Ok(false)
+    }
+
+    /// A receipt of its own for the settling; it moves no record.
+    async fn record_recovery(&self, activation: &Activation) -> Result<(), Failure> {
+        let now = chrono::Utc::now();
+        let mut receipt = self
+            .state
+            .queue(NewPublish {
+                activation: activation.name.clone(),
+                segment: activation.segment.clone(),
+                target: activation.target.clone(),
+                kind: PublishKind::Recovery,
+                mode: Mode::Incremental,
+                queued_at: now,
+                override_reason: None,
+            })
+            .await?;
+        receipt.started_at = Some(now);
+        receipt.finished_at = Some(chrono::Utc::now());
+        receipt.status = Status::Succeeded;
+        receipt.attempts = 1;
+        Ok(self.state.finish(&receipt).await?)
+    }
+}

@@ -1,0 +1,66 @@
+//! What is remembered of an activation between two publishes: its snapshot, and what its records looked like.
+
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Failure, code};
+use crate::{config::Activation, snapshot::Pointer};
+
+/// What stands after the last acknowledged publish.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    /// What the target holds.
+    pub(super) pointer: Pointer,
+    /// The record's fields.
+    pub(super) fields: Vec<FieldNote>,
+    /// The publish that was acknowledged last; manifests name it as the one before.
+    pub(super) sequence: u64,
+}
+
+/// A field as it was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FieldNote {
+    name: String,
+    data_type: String,
+    /// Tells definitions apart without keeping them.
+    definition: String,
+}
+
+/// Notes of a record's fields.
+pub(super) fn notes(activation: &Activation, schema: &SchemaRef) -> Vec<FieldNote> {
+    activation
+        .attributes
+        .iter()
+        .zip(schema.fields())
+        .map(|(attribute, field)| {
+            let digest = Sha256::digest(format!("{:?}", attribute.value));
+            FieldNote {
+                name: attribute.name.clone(),
+                data_type: field.data_type().to_string(),
+                definition: digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect(),
+            }
+        })
+        .collect()
+}
+
+/// Fails when a field that is defined as before has another type: the source changed under it.
+///
+/// # Errors
+/// `schema_changed`, naming the field.
+pub(super) fn same_types(before: &[FieldNote], now: &[FieldNote]) -> Result<(), Failure> {
+    let changed = now.iter().find_map(|field| {
+        let before = before.iter().find(|old| old.name == field.name && old.definition == field.definition)?;
+        (before.data_type != field.data_type).then_some((before, field))
+    });
+    match changed {
+        None => Ok(()),
+        Some((before, now)) => Err(Failure {
+            code: code::SCHEMA_CHANGED.into(),
+            message: format!("`{}` was {} and is now {}", now.name, before.data_type, now.data_type),
+            remedy: "put the source's type back or cast it in the attribute; `--full` publishes everything anew with the new type"
+                .into(),
+            retryable: false,
+        }),
+    }
+}

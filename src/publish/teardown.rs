@@ -1,0 +1,122 @@
+//! What happens once when an activation is deleted.
+
+use herald_destinations::contract::Mode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{Failure, PublishError, PublishKind, Publisher, Receipt, Silent, Status};
+use crate::{
+    config::OnDelete,
+    state::{ActivationState, NewPublish},
+};
+
+/// What a teardown would take back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Withdrawal {
+    /// Name of the activation.
+    pub activation: String,
+    /// `keep` or `purge`.
+    pub data: &'static str,
+    /// Objects that would be removed, relative to the target's root; none with `keep`.
+    pub paths: Vec<String>,
+}
+
+impl Publisher {
+    /// What deleting an activation would take back.
+    ///
+    /// # Errors
+    /// An unknown activation, or a state that can't be read.
+    pub async fn plan_delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Withdrawal, PublishError> {
+        let (activation, _) = self.activation(name)?;
+        match on_delete.unwrap_or(activation.on_delete) {
+            OnDelete::Keep => Ok(Withdrawal { activation: name.into(), data: "keep", paths: Vec::new() }),
+            OnDelete::Purge => {
+                Ok(Withdrawal { activation: name.into(), data: "purge", paths: self.delivered_paths(name).await? })
+            }
+        }
+    }
+
+    /// Every object that receipts name; manifests first, so that no manifest ever promises what is gone.
+    async fn delivered_paths(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let receipts = self.standing_receipts(name).await?;
+        let extras = receipts.iter().flat_map(|receipt| receipt.extras.iter().map(|extra| extra.path.clone()));
+        let files = receipts.iter().flat_map(|receipt| receipt.files.iter().map(|file| file.path.clone()));
+        Ok(extras.chain(files).collect())
+    }
+
+    /// Tears an activation down. Asked again after it stopped half-way, it goes on where it stopped.
+    ///
+    /// # Errors
+    /// An unknown activation, or a state that can't be written; what the target says stands in the receipt.
+    pub async fn delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Receipt, PublishError> {
+        let (activation, target) = self.activation(name)?;
+        let never = CancellationToken::new();
+        let _lock = self.lock(name, true, &never, &Silent).await?;
+        self.settle(activation, target).await?;
+        let now = chrono::Utc::now();
+        let queued = NewPublish {
+            activation: name.into(),
+            segment: activation.segment.clone(),
+            target: activation.target.clone(),
+            kind: PublishKind::Teardown,
+            mode: Mode::Full,
+            queued_at: now,
+            override_reason: None,
+        };
+        self.state.set_activation_state(name, ActivationState::Deleting).await.map_err(Failure::from)?;
+        let withdrawal = self.plan_delete(name, on_delete).await?;
+        let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
+        receipt.started_at = Some(now);
+        receipt.attempts = 1;
+        receipt.status = Status::Succeeded;
+        if let Err(failure) = self.withdraw(activation, target, &withdrawal).await {
+            receipt.status = Status::Failed;
+            receipt.error = Some(failure);
+        }
+        receipt.finished_at = Some(chrono::Utc::now());
+        if receipt.status == Status::Succeeded {
+            self.state.forget_snapshot(name).await.map_err(Failure::from)?;
+            self.snapshots.sweep(name, &[])?;
+        }
+        self.state.finish(&receipt).await.map_err(Failure::from)?;
+        if receipt.status == Status::Succeeded {
+            self.state.set_activation_state(name, ActivationState::Deleted).await.map_err(Failure::from)?;
+        }
+        Ok(receipt)
+    }
+
+    async fn withdraw(
+        &self,
+        activation: &crate::config::Activation,
+        target: &crate::config::Target,
+        withdrawal: &Withdrawal,
+    ) -> Result<(), Failure> {
+        if withdrawal.paths.is_empty() {
+            return Ok(());
+        }
+        let destination = self.connect(activation, target).await?;
+        let gone = destination.remove(&withdrawal.paths).await?;
+        let left = withdrawal.paths.len() - gone.len();
+        if left == 0 {
+            return Ok(());
+        }
+        let first = withdrawal.paths.iter().find(|path| !gone.contains(path));
+        Err(Failure {
+            code: "target_refused".into(),
+            message: format!("{left} objects could not be removed, such as `{}`", first.map_or("", String::as_str)),
+            remedy: "let the target's credentials delete objects, then delete again: it goes on where it stopped".into(),
+            retryable: true,
+        })
+    }
+
+    /// Lets a deleted activation live again; its next publish is a first one.
+    ///
+    /// # Errors
+    /// An unknown activation, or a state that can't be written.
+    pub async fn recreate(&self, name: &str) -> Result<(), PublishError> {
+        self.activation(name)?;
+        self.state.set_activation_state(name, ActivationState::Active).await.map_err(Failure::from)?;
+        Ok(())
+    }
+}
