@@ -11,11 +11,7 @@ use super::{
     output::{Colour, Output},
     text,
 };
-use crate::{
-    config::Config,
-    publish::Failure,
-    resolve::Resolver,
-};
+use crate::{config::Config, publish::Failure, resolve::Resolver};
 
 /// What was checked.
 #[derive(Debug, Serialize)]

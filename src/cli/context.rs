@@ -82,7 +82,9 @@ pub(super) async fn publisher(global: &Global) -> Result<(Arc<Config>, Publisher
 /// Why a publish has no receipt.
 pub(super) fn stopped(config: &Config, error: PublishError) -> Stop {
     match error {
-        PublishError::Unknown(message) => Stop::usage(message, "list what there is with `herald status` and `herald receipts`"),
+        PublishError::Unknown(message) => {
+            Stop::usage(message, "list what there is with `herald status` and `herald receipts`")
+        }
         PublishError::Config(faults) => Stop::Config(problems(config, faults)),
         PublishError::Failed(failure) => Stop::Failure(failure),
     }
@@ -90,7 +92,7 @@ pub(super) fn stopped(config: &Config, error: PublishError) -> Stop {
 
 /// Faults at the places where their values stand.
 pub(super) fn problems(config: &Config, faults: Vec<Fault>) -> Problems {
-    let problem = |fault: Fault| config.places.problem(&fault.at, fault.code, fault.message);
+    let problem = |fault: Fault| fault.problem(&config.places);
     faults.into_iter().map(problem).collect::<Problems>().sorted()
 }
 

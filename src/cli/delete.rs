@@ -21,8 +21,7 @@ pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Resul
         (_, true) => Some(OnDelete::Keep),
         _ => None,
     };
-    let withdrawal =
-        publisher.plan_delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
+    let withdrawal = publisher.plan_delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
     if args.plan {
         if output.json() {
             output.document(&withdrawal)?;
@@ -37,8 +36,7 @@ pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Resul
         return Ok(Exit::Done);
     }
     context::audit(publisher.state(), "delete", name, Some(withdrawal.data.to_owned())).await?;
-    let receipt =
-        publisher.delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
+    let receipt = publisher.delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
     if output.json() {
         output.document(&receipt)?;
     } else {

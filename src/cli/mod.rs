@@ -22,7 +22,10 @@ mod status;
 mod text;
 mod verify;
 
-use std::process::ExitCode;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+};
 
 use clap::Parser;
 
@@ -72,10 +75,12 @@ fn start(global: &Global, command: Command, output: Output) -> Result<Exit, Stop
         tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK).build().map_err(|error| {
             Stop::Failure(crate::publish::code::internal(format_args!("could not start threads: {error}")))
         })?;
-    let exit = runtime.block_on(run(global, command, output));
+    // A bug must end in an exit status that scripts know. The panic has been reported on stderr by now; a publish
+    // that it cut short is settled by the next one, as after a crash.
+    let exit = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(global, command, output))));
     // A read that hangs on a dead mount must not keep the process alive.
     runtime.shutdown_background();
-    exit
+    exit.unwrap_or_else(|_| Err(Stop::Failure(crate::publish::code::internal("a part of herald panicked"))))
 }
 
 async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, Stop> {

@@ -43,8 +43,7 @@ pub(super) async fn run(global: &Global, args: &Plan, output: Output) -> Result<
     context::activation(&config, &args.activation)?;
     let cancel = interrupt::token()?;
     let meter = Meter::new(output.progress());
-    let preview =
-        publisher.preview(&args.activation, args.full, usize::from(args.sample), &meter, &cancel).await;
+    let preview = publisher.preview(&args.activation, args.full, usize::from(args.sample), &meter, &cancel).await;
     drop(meter);
     let preview = preview.map_err(|error| context::stopped(&config, error))?;
     let planned = planned(preview, args.reveal)?;
@@ -128,7 +127,12 @@ fn render(planned: &Planned, args: &Plan, output: Output) -> String {
         let mut table = Table::new(&["  GUARD", ">LIMIT", ">VALUE", ""]);
         for guard in &planned.guards {
             let (word, colour) = if guard.trips { ("trips", Colour::Red) } else { ("passes", Colour::Green) };
-            let cells = vec![format!("  {}", guard.name), limit(guard, guard.limit), limit(guard, guard.value), word.to_owned()];
+            let cells = vec![
+                format!("  {}", guard.name),
+                limit(guard, guard.limit),
+                limit(guard, guard.value),
+                word.to_owned(),
+            ];
             table.coloured(cells, Some((3, colour)));
         }
         out.push('\n');
@@ -223,7 +227,10 @@ mod tests {
                 { "_op": "add", "_member": 8, "email": null, "spend": null, "emails": null },
             ])
         );
-        assert_eq!(shown[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["_op", "_member", "email", "spend", "emails"]);
+        assert_eq!(
+            shown[0].as_object().unwrap().keys().collect::<Vec<_>>(),
+            ["_op", "_member", "email", "spend", "emails"]
+        );
         assert!(!rows(&batch(), Mode::Full).unwrap()[0].contains_key("_op"));
     }
 

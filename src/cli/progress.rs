@@ -66,7 +66,6 @@ impl Meter {
             }),
         })
     }
-
 }
 
 const fn word(phase: Phase) -> &'static str {
@@ -151,7 +150,10 @@ mod tests {
     use indicatif::ProgressStyle;
 
     use super::{Meter, OF_SO_MANY, SO_MANY};
-    use crate::{cli::output::Progress, publish::{Phase, Progress as _}};
+    use crate::{
+        cli::output::Progress,
+        publish::{Phase, Progress as _},
+    };
 
     #[test]
     fn templates_are_sound() {
