@@ -1,8 +1,10 @@
 //! Publishes over small lakes, from config to files and back.
 
+mod crash;
 mod delta;
 mod records;
 mod segments;
+mod trouble;
 
 use std::sync::Arc;
 

@@ -1,0 +1,89 @@
+//! Killed at any instant, the next publish settles what was in flight and then publishes anew.
+
+use std::{fs, thread, time::Duration};
+
+use super::{config, integers, words};
+use crate::support::{Home, count, files};
+
+const ACTIVATION: &str = "
+    segment: everyone
+    mode: incremental
+    attributes: { id: id, name: name }
+    guards: { max_removed: 100% }
+    files: { max_rows: 2000 }
+";
+
+const PEOPLE: i64 = 12_000;
+
+fn lake(home: &Home, generation: i64) {
+    let ids: Vec<String> = (generation..generation + PEOPLE).map(|number| format!("m{number:06}")).collect();
+    let names: Vec<String> = ids.iter().enumerate().map(|(row, id)| format!("{id} {}", generation * i64::from(row % 7 == 0))).collect();
+    let refs = |texts: &[String]| words(&texts.iter().map(String::as_str).collect::<Vec<_>>());
+    home.table("person", vec![("id", refs(&ids)), ("name", refs(&names)), ("at", integers(&vec![1; ids.len()]))]);
+    home.table("contact", vec![("cid", words(&[])), ("person", words(&[]))]);
+}
+
+/// Every part that a reader can see stands in a manifest, and nothing half-written stands beside them.
+fn assert_whole(home: &Home, moment: u64) {
+    let out = home.path("out");
+    let mut named = 0;
+    let all = files(&out);
+    for path in &all {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(!name.starts_with('.') && !name.contains("tmp"), "killed after {moment} ms: {name} was left");
+        if name.ends_with("manifest.json") {
+            let manifest: serde_json::Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+            named += 1 + manifest["files"].as_array().unwrap().len();
+        }
+    }
+    assert_eq!(named, all.len(), "killed after {moment} ms: a part without manifest in {all:?}");
+}
+
+#[test]
+fn killed_at_any_moment_nothing_is_lost_half_visible_or_sent_twice() {
+    let home = Home::new(&config(ACTIVATION, ""));
+    lake(&home, 0);
+    let started = std::time::Instant::now();
+    home.publish(&["a"]);
+    let whole = u64::try_from(started.elapsed().as_millis()).unwrap();
+    let mut killed = 0;
+    for step in 1..=16_u64 {
+        lake(&home, i64::try_from(step).unwrap() * 500);
+        let mut child = home.command(&["publish", "a", "--quiet"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+        // Spread over the whole publish, denser towards its end, where it seals, commits and acknowledges.
+        let moment = whole * (step * step) / 256 + step;
+        thread::sleep(Duration::from_millis(moment));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        let receipt = home.publish(&["a"]);
+        assert_whole(&home, moment);
+        let held = home.held();
+        assert_eq!(held.len(), usize::try_from(PEOPLE).unwrap(), "killed after {moment} ms");
+        assert_eq!(held.keys().next().unwrap(), &format!("m{:06}", step * 500));
+        assert_eq!(count(&receipt, "resolved"), u64::try_from(PEOPLE).unwrap());
+        assert!(files(&home.path("herald-data/spool")).is_empty(), "the spool of a dead publish was left");
+        let (status, verified) = home.json(&["verify", "a"]);
+        assert_eq!(status, 0, "{verified}");
+    }
+    assert!(killed >= 8, "only {killed} of 16 publishes were killed in time to test anything");
+}
+
+#[test]
+fn two_publishes_of_one_activation_never_overlap() {
+    let home = Home::new(&config(ACTIVATION, ""));
+    lake(&home, 0);
+    let first = home.command(&["publish", "a", "--quiet"]).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let lock = home.path("herald-data/locks/a.lock");
+    while !lock.exists() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let refused = home.json(&["publish", "a", "--no-wait"]);
+    let waited = home.publish(&["a"]);
+    let mut first = first;
+    assert!(first.wait().unwrap().success());
+    // The one that did not wait came while the first held the lock, or just after it let go.
+    if refused.0 != 0 {
+        assert_eq!((refused.0, refused.1["error"]["code"].as_str().or(refused.1["code"].as_str())), (1, Some("busy")));
+    }
+    assert_eq!(count(&waited, "unchanged"), u64::try_from(PEOPLE).unwrap());
+}
