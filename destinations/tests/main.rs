@@ -1,5 +1,7 @@
 //! Tests of the destinations from outside.
 
+mod encode;
+mod files;
 mod local;
 mod s3;
 mod support;

@@ -7,8 +7,8 @@
 //! batches ─▶ chunk │ chunk │ chunk ─▶ blocking threads ─▶ in order ─▶ bytes of one part
 //! ```
 //!
-//! So one part is written at the speed of all cores, in memory bounded by the chunks in flight, and the bytes
-//! follow from the rows and the options alone.
+//! So one part is written at the speed of all cores, in memory bounded by the chunks in flight, and on one machine
+//! the same rows and options give the same bytes.
 
 mod compress;
 mod csv;

@@ -16,6 +16,10 @@ use crate::files::{FileOptions, Format};
 const TEXT_CHUNK_ROWS: u64 = 16_384;
 /// Rows of a Parquet row group.
 const ROW_GROUP_ROWS: u64 = 122_880;
+/// Most row groups in flight, however many cores there are: each weighs tens of megabytes.
+const ROW_GROUPS_IN_FLIGHT: usize = 4;
+/// Most text chunks in flight; each weighs a few megabytes.
+const TEXT_CHUNKS_IN_FLIGHT: usize = 16;
 /// The smallest chunk near a size limit, as a share of the limit: it keeps the overshoot below 5 %.
 const LAST_CHUNK_SHARE: f64 = 0.02;
 
@@ -59,9 +63,9 @@ impl PartEncoder {
     /// # Errors
     /// When a column's type does not fit the format.
     pub fn new(options: &FileOptions, schema: SchemaRef, width: Option<f64>) -> Result<Self, EncodeError> {
-        let form = match options.format {
-            Format::Parquet => Form::Parquet(Box::new(ParquetPart::new(options, schema)?)),
-            Format::Csv | Format::Ndjson => Form::Text(TextPart::new(options, schema)),
+        let (form, most_in_flight) = match options.format {
+            Format::Parquet => (Form::Parquet(Box::new(ParquetPart::new(options, schema)?)), ROW_GROUPS_IN_FLIGHT),
+            Format::Csv | Format::Ndjson => (Form::Text(TextPart::new(options, schema)), TEXT_CHUNKS_IN_FLIGHT),
         };
         Ok(Self {
             form,
@@ -70,7 +74,7 @@ impl PartEncoder {
             pending_rows: 0,
             target_rows: 0,
             flying: VecDeque::new(),
-            in_flight: available_parallelism().map_or(1, usize::from),
+            in_flight: available_parallelism().map_or(1, usize::from).min(most_in_flight),
             ready: Vec::new(),
             encoded_rows: 0,
             encoded_bytes: 0,
@@ -182,9 +186,10 @@ impl PartEncoder {
         Ok(())
     }
 
-    /// Waits for the oldest chunks until no more than `most` are in flight, and takes those that are done anyway.
+    /// Waits for the oldest chunks until no more than `most` are in flight. What is done early waits its turn: where
+    /// chunks are cut must not depend on how fast they were.
     async fn drain(&mut self, most: usize) -> Result<(), EncodeError> {
-        while self.flying.len() > most || self.flying.front().is_some_and(|(_, work)| work.is_finished()) {
+        while self.flying.len() > most {
             let Some((rows, work)) = self.flying.front_mut() else { break };
             let rows = *rows;
             let chunk = work.await.map_err(|_| EncodeError::Thread)??;

@@ -84,3 +84,59 @@ pub(super) fn write_padded(value: u32, width: usize, out: &mut Vec<u8>) {
     out.resize(out.len() + width.saturating_sub(DIGITS - at), b'0');
     out.extend_from_slice(&buffer[at..]);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn int(value: i128) -> String {
+        let mut out = Vec::new();
+        write_int(value, &mut out);
+        String::from_utf8(out).expect("digits")
+    }
+
+    fn decimal(value: i128, scale: usize) -> String {
+        let mut out = Vec::new();
+        write_decimal(value, scale, &mut out);
+        String::from_utf8(out).expect("digits")
+    }
+
+    #[test]
+    fn the_ends_of_the_types_are_written() {
+        for value in [0, 9, 10, 99, 100, -1, i128::from(i64::MIN), i128::from(u64::MAX), i128::MIN, i128::MAX] {
+            assert_eq!(int(value), value.to_string());
+        }
+    }
+
+    #[test]
+    fn a_decimal_keeps_all_of_its_digits() {
+        for (value, scale, text) in [
+            (0, 0, "0"),
+            (0, 2, "0.00"),
+            (5, 2, "0.05"),
+            (-5, 2, "-0.05"),
+            (100, 2, "1.00"),
+            (-12_345, 2, "-123.45"),
+            (12_345, 0, "12345"),
+            (1, 38, "0.00000000000000000000000000000000000001"),
+        ] {
+            assert_eq!(decimal(value, scale), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whole_numbers_equal_the_standard_librarys(value in any::<i128>(), shift in 0..127_u32) {
+            prop_assert_eq!(int(value >> shift), (value >> shift).to_string());
+        }
+
+        #[test]
+        fn decimals_equal_arrows(value in any::<i128>(), shift in 3..127_u32, scale in 0..38_i8) {
+            use arrow::datatypes::{Decimal128Type, DecimalType};
+            let value = value >> shift;
+            let expected = Decimal128Type::format_decimal(value, 38, scale);
+            prop_assert_eq!(decimal(value, usize::from(scale.unsigned_abs())), expected);
+        }
+    }
+}

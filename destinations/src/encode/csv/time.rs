@@ -56,3 +56,28 @@ fn civil(days: i64) -> Option<(u32, u32, u32)> {
     }
     Some((year as u32, month as u32, day as u32))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::{DateTime, Datelike};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn timestamps_equal_chronos(
+            value in any::<i64>(),
+            shift in 0..40_u32,
+            unit in prop_oneof![Just(1), Just(1_000), Just(1_000_000), Just(1_000_000_000_i64)],
+        ) {
+            let value = value >> shift;
+            let nanos = (value.rem_euclid(unit) * (1_000_000_000 / unit)) as u32;
+            let expected = DateTime::from_timestamp(value.div_euclid(unit), nanos).map(|time| time.naive_utc());
+            let expected = expected.filter(|time| (0..=9_999).contains(&time.year())).map(|time| format!("{time:?}"));
+            let mut out = Vec::new();
+            let written = write_timestamp(value, unit, &mut out);
+            prop_assert_eq!(written.then(|| String::from_utf8(out.clone()).expect("digits")), expected);
+            prop_assert!(written || out.is_empty());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Random rows survive the text formats, whatever they hold and however they are cut into batches.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray};
+use herald_destinations::{
+    conformance::csv_fields,
+    files::{Compression, CsvOptions, FileOptions, Format, Quote},
+};
+use proptest::{collection::vec, option, prelude::*};
+
+use super::{columns, encode, options};
+
+#[derive(Debug, Clone)]
+struct Rows {
+    texts: Vec<(Option<String>, Option<String>, Option<i64>, Option<f64>)>,
+    cut: usize,
+}
+
+/// Texts that are likely to hold what a format must escape.
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a,;\"\t\r\n\\\\' |-]{0,6}",
+        any::<String>().prop_map(|text| text.chars().take(12).collect()),
+        Just("NULL".to_owned()),
+    ]
+}
+
+fn rows() -> impl Strategy<Value = Rows> {
+    let row = (
+        option::of(text()),
+        option::of(text()),
+        option::of(any::<i64>()),
+        option::of(prop_oneof![any::<f64>().prop_filter("finite", |value| value.is_finite()), Just(0.1)]),
+    );
+    (vec(row, 0..40), 0..40_usize).prop_map(|(texts, cut)| Rows { cut: cut.min(texts.len()), texts })
+}
+
+fn batches(rows: &Rows) -> [RecordBatch; 2] {
+    let batch = columns(vec![
+        ("a", Arc::new(rows.texts.iter().map(|row| row.0.as_deref()).collect::<StringArray>()) as ArrayRef),
+        ("b", Arc::new(rows.texts.iter().map(|row| row.1.as_deref()).collect::<StringViewArray>())),
+        ("c", Arc::new(rows.texts.iter().map(|row| row.2).collect::<Int64Array>())),
+        ("d", Arc::new(rows.texts.iter().map(|row| row.3).collect::<Float64Array>())),
+    ]);
+    assert!(batch.columns().iter().all(|column| column.len() == rows.texts.len()));
+    [batch.slice(0, rows.cut), batch.slice(rows.cut, rows.texts.len() - rows.cut)]
+}
+
+fn encoded(options: &FileOptions, rows: &Rows) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    String::from_utf8(runtime.block_on(encode(options, &batches(rows)))).expect("UTF-8")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn csv_reads_back(
+        rows in rows(),
+        delimiter in prop_oneof![Just(','), Just(';'), Just('\t'), Just('|'), Just('-')],
+        all in any::<bool>(),
+        header in any::<bool>(),
+    ) {
+        let quote = if all { Quote::All } else { Quote::Minimal };
+        let csv = CsvOptions { delimiter, header, quote, null: String::new() };
+        let options = FileOptions { csv, ..options(Format::Csv, Compression::None) };
+        let mut records = csv_fields(&encoded(&options, &rows), delimiter);
+        if header {
+            prop_assert_eq!(records.remove(0), ["a", "b", "c", "d"].map(|name| Some(name.to_owned())));
+        }
+        prop_assert_eq!(records.len(), rows.texts.len());
+        for (record, (a, b, c, d)) in records.iter().zip(&rows.texts) {
+            prop_assert_eq!(&record[0], a);
+            prop_assert_eq!(&record[1], b);
+            prop_assert_eq!(record[2].as_ref().map(|text| text.parse::<i64>().expect("a number")), *c);
+            let found = record[3].as_ref().map(|text| text.parse::<f64>().expect("a float"));
+            prop_assert_eq!(found.map(f64::to_bits), d.map(f64::to_bits));
+        }
+    }
+
+    #[test]
+    fn ndjson_reads_back(rows in rows()) {
+        let text = encoded(&options(Format::Ndjson, Compression::None), &rows);
+        let objects: Vec<serde_json::Map<String, serde_json::Value>> =
+            text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
+        prop_assert_eq!(objects.len(), rows.texts.len());
+        for (object, (a, b, c, d)) in objects.iter().zip(&rows.texts) {
+            prop_assert_eq!(object.len(), 4);
+            prop_assert_eq!(object["a"].as_str(), a.as_deref());
+            prop_assert_eq!(object["b"].as_str(), b.as_deref());
+            prop_assert_eq!(object["c"].as_i64(), *c);
+            // serde_json rounds the last digit unless asked not to, so its text is parsed instead.
+            let (found, wanted) = (object["d"].as_f64(), *d);
+            prop_assert_eq!(found.is_some(), wanted.is_some());
+            if let (Some(found), Some(wanted)) = (found, wanted) {
+                prop_assert!((found - wanted).abs() <= wanted.abs() * 1e-15, "{} {}", found, wanted);
+            }
+        }
+    }
+}
