@@ -1,4 +1,5 @@
 //! Tests of the destinations from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is their way to fail")]
 
 mod local;
 mod s3;

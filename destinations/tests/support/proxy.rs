@@ -118,7 +118,7 @@ async fn serve(mut client: TcpStream, upstream: u16, rule: &Rule, spoiled: &Atom
 /// Reads up to the end of the head; what follows it is the body's beginning.
 async fn head(client: &mut TcpStream) -> std::io::Result<Option<(String, Vec<u8>)>> {
     let mut read = Vec::new();
-    let mut chunk = [0; 16 << 10];
+    let mut chunk = vec![0; 16 << 10];
     loop {
         let count = client.read(&mut chunk).await?;
         if count == 0 {

@@ -54,6 +54,7 @@ pub(super) struct Start {
 }
 
 /// Joins the server `name`, or starts it: `start` gets an empty folder for its data.
+#[allow(clippy::zombie_processes, reason = "the supervisor outlives the process that starts it")]
 pub(super) fn shared(name: &str, start: impl FnOnce(&Path) -> Start) -> Shared {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
     fs::create_dir_all(&folder).expect("a folder for the server");
