@@ -75,7 +75,7 @@ async fn published(dir: &Path, activation: &str, status: Status) -> Receipt {
 #[test]
 fn a_usage_error_is_status_2_and_a_document_for_programs() {
     let dir = tempfile::tempdir().unwrap();
-    for line in ["frobnicate", "publish", "publish x --full --rapid", "receipt nonsense", ""] {
+    for line in ["frobnicate", "publish", "plan x --sample 1001", "receipt nonsense", ""] {
         assert_eq!(herald(dir.path(), line).status.code(), Some(2), "{line}");
     }
     let output = herald(dir.path(), "--json frobnicate");

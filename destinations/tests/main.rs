@@ -5,4 +5,3 @@ mod s3;
 mod support;
 mod encode;
 mod files;
-mod local;

@@ -1,6 +1,8 @@
 //! A receipt for people: an account whose sums can be seen to be right.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
+
+use herald_destinations::contract::Account;
 
 use super::{
     output::{Colour, Style},
@@ -73,52 +75,64 @@ type Line<'a> = (&'a str, &'a str, u64, String);
 
 fn sums(out: &mut String, receipt: &Receipt, style: Style) {
     let counts = &receipt.counts;
-    let to_send = counts.added + counts.updated + counts.removed;
-    let none = String::new;
-    let members: [Line<'_>; 4] = [
-        (" ", "members resolved", counts.resolved, none()),
-        ("−", "suppressed", counts.suppressed, text::breakdown(&receipt.suppressed_by)),
-        ("−", "unchanged", counts.unchanged, none()),
-        ("=", "added or updated", counts.added + counts.updated, none()),
-    ];
-    let changes: [Line<'_>; 4] = [
-        (" ", "added", counts.added, none()),
-        ("+", "updated", counts.updated, none()),
-        ("+", "removed", counts.removed, none()),
-        ("=", "to send", to_send, none()),
-    ];
+    changes(out, counts, &receipt.suppressed_by, &receipt.withheld, style);
     let mut fates: Vec<Line<'_>> = vec![
-        (" ", "delivered", counts.delivered, none()),
+        (" ", "delivered", counts.delivered, String::new()),
         ("+", "rejected", counts.rejected, text::breakdown(&receipt.rejected_by)),
     ];
     if counts.owed > 0 {
         fates.push(("+", "owed", counts.owed, "comes again by itself".to_owned()));
     }
-    fates.push(("=", "accounted for", counts.delivered + counts.rejected + counts.owed, none()));
-    let blocks: [&[Line<'_>]; 3] = [&members, &changes, &fates];
-    let width = blocks
-        .iter()
-        .flat_map(|block| block.iter())
-        .map(|(_, _, number, _)| text::count(*number).len())
-        .max()
-        .unwrap_or_default()
-        .max(6);
-    for block in blocks {
-        out.push('\n');
-        for (sign, what, number, of) in block {
-            let number = format!("{:>width$}", text::count(*number));
-            let number = if *sign == "=" { style.paint(Colour::Bold, &number) } else { number };
-            let _ = write!(out, "  {sign} {what:<17}{number}");
-            if !of.is_empty() {
-                let _ = write!(out, "   {}", style.paint(Colour::Dim, of));
-            }
-            out.push('\n');
-        }
-    }
-    let withheld = text::breakdown(&receipt.withheld);
+    fates.push(("=", "accounted for", counts.delivered + counts.rejected + counts.owed, String::new()));
+    block(out, &fates, width(counts), style);
+}
+
+/// From members to what is to be sent.
+pub(super) fn changes(
+    out: &mut String,
+    counts: &Account,
+    suppressed_by: &BTreeMap<String, u64>,
+    withheld: &BTreeMap<String, u64>,
+    style: Style,
+) {
+    let none = String::new;
+    let members = [
+        (" ", "members resolved", counts.resolved, none()),
+        ("−", "suppressed", counts.suppressed, text::breakdown(suppressed_by)),
+        ("−", "unchanged", counts.unchanged, none()),
+        ("=", "added or updated", counts.added + counts.updated, none()),
+    ];
+    let changes = [
+        (" ", "added", counts.added, none()),
+        ("+", "updated", counts.updated, none()),
+        ("+", "removed", counts.removed, none()),
+        ("=", "to send", counts.added + counts.updated + counts.removed, none()),
+    ];
+    block(out, &members, width(counts), style);
+    block(out, &changes, width(counts), style);
+    let withheld = text::breakdown(withheld);
     if !withheld.is_empty() {
         let _ = writeln!(out, "\n  left out by `send`: {withheld}");
     }
+}
+
+fn block(out: &mut String, lines: &[Line<'_>], width: usize, style: Style) {
+    out.push('\n');
+    for (sign, what, number, of) in lines {
+        let number = format!("{:>width$}", text::count(*number));
+        let number = if *sign == "=" { style.paint(Colour::Bold, &number) } else { number };
+        let _ = write!(out, "  {sign} {what:<17}{number}");
+        if !of.is_empty() {
+            let _ = write!(out, "   {}", style.paint(Colour::Dim, of));
+        }
+        out.push('\n');
+    }
+}
+
+/// Room for the largest number of an account.
+fn width(counts: &Account) -> usize {
+    let sent = counts.added + counts.updated + counts.removed;
+    text::count(counts.resolved.max(sent).max(counts.suppressed)).len().max(6)
 }
 
 fn files(out: &mut String, receipt: &Receipt, style: Style) {

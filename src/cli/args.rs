@@ -117,14 +117,8 @@ pub(super) struct Publish {
     /// Name of the activation
     pub(super) activation: String,
     /// Publishes the whole membership, whatever the activation's mode
-    #[arg(long, conflicts_with_all = ["rapid", "member"])]
-    pub(super) full: bool,
-    /// Looks only at members touched since the last publish
     #[arg(long)]
-    pub(super) rapid: bool,
-    /// Looks only at this member; can be repeated
-    #[arg(long, value_name = "KEY")]
-    pub(super) member: Vec<String>,
+    pub(super) full: bool,
     /// Goes on where a guard would stop, and puts this reason on record
     #[arg(long = "override", value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) override_reason: Option<String>,
@@ -226,7 +220,7 @@ mod tests {
     #[test]
     fn what_does_not_go_together_is_a_usage_error() {
         for line in [
-            "herald publish gold --full --rapid",
+            "herald plan gold --sample 1001",
             "herald delete gold --purge --keep",
             "herald publish gold --override=",
             "herald receipt not-an-id",

@@ -12,9 +12,9 @@ use super::{
     text,
 };
 use crate::{
-    config::{Code, Config, Problems},
+    config::Config,
     publish::Failure,
-    resolve::{Fault, Resolver},
+    resolve::Resolver,
 };
 
 /// What was checked.
@@ -69,27 +69,13 @@ async fn plan_all(config: &Config) -> Result<(), Stop> {
     // Planning spills nothing, but the engine wants a folder, and a check leaves nothing in `data_dir`.
     let spill = Scratch::new();
     let faults = Resolver::new(config.service.memory, &spill.0)?.check(config).await;
-    if faults.is_empty() { Ok(()) } else { Err(Stop::Config(problems(config, faults))) }
-}
-
-/// Faults at the places where their values stand.
-pub(super) fn problems(config: &Config, faults: Vec<Fault>) -> Problems {
-    let problem = |fault: Fault| {
-        let code = match fault.code.as_str() {
-            "invalid_sql" => Code::InvalidSql,
-            "unknown_column" => Code::UnknownReference,
-            "source_unreadable" => Code::MissingFile,
-            _ => Code::InvalidValue,
-        };
-        config.places.problem(&fault.at, code, fault.message)
-    };
-    faults.into_iter().map(problem).collect::<Problems>().sorted()
+    if faults.is_empty() { Ok(()) } else { Err(Stop::Config(context::problems(config, faults))) }
 }
 
 async fn connect(config: &Config) -> Vec<Connection> {
     let reached = config.targets.values().map(|target| async move {
         let probe = async { target.config.connect(context::patience()).await?.probe().await };
-        let error = probe.await.err().map(|error| context::failure(&error));
+        let error = probe.await.err().map(Failure::from);
         Connection { target: target.name.clone(), kind: target.config.kind(), ok: error.is_none(), error }
     });
     futures::future::join_all(reached).await

@@ -1,14 +1,15 @@
 //! What most commands begin with: the config, the state, an activation by name.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
-use herald_destinations::contract::{self, RetryPolicy};
+use herald_destinations::contract::RetryPolicy;
 
 use super::{args::Global, exit::Stop};
 use crate::{
-    config::{self, Activation, Config},
-    publish::Failure,
+    config::{self, Activation, Config, Problems},
+    publish::{PublishError, Publisher},
+    resolve::Fault,
     state::{AuditEntry, State},
 };
 
@@ -71,15 +72,26 @@ pub(super) async fn audit(state: &State, what: &str, activation: &str, detail: O
     Ok(state.audit(&entry).await?)
 }
 
-/// A failure of a destination as receipts and users see it.
-pub(super) fn failure(error: &contract::Error) -> Failure {
-    let kind = error.kind();
-    Failure {
-        code: kind.code().to_owned(),
-        message: error.to_string(),
-        remedy: kind.remedy().to_owned(),
-        retryable: kind.passes(),
+/// Reads the config and opens all that publishing needs.
+pub(super) async fn publisher(global: &Global) -> Result<(Arc<Config>, Publisher), Stop> {
+    let config = Arc::new(load(global)?);
+    let publisher = Publisher::open(Arc::clone(&config)).await?;
+    Ok((config, publisher))
+}
+
+/// Why a publish has no receipt.
+pub(super) fn stopped(config: &Config, error: PublishError) -> Stop {
+    match error {
+        PublishError::Unknown(message) => Stop::usage(message, "list what there is with `herald status` and `herald receipts`"),
+        PublishError::Config(faults) => Stop::Config(problems(config, faults)),
+        PublishError::Failed(failure) => Stop::Failure(failure),
     }
+}
+
+/// Faults at the places where their values stand.
+pub(super) fn problems(config: &Config, faults: Vec<Fault>) -> Problems {
+    let problem = |fault: Fault| config.places.problem(&fault.at, fault.code, fault.message);
+    faults.into_iter().map(problem).collect::<Problems>().sorted()
 }
 
 /// How long to keep trying a target while somebody waits at the command line: a few tries, within a minute.

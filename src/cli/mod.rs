@@ -5,13 +5,16 @@ mod args;
 mod audit;
 mod check;
 mod context;
+mod delete;
 mod exit;
 mod init;
 mod interrupt;
 mod mask;
 mod output;
 mod pause;
+mod plan;
 mod progress;
+mod publish;
 mod receipts;
 mod rejects;
 mod schema;
@@ -79,6 +82,10 @@ async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, 
     match command {
         Command::Init(args) => init::run(&args, output),
         Command::Check(args) => check::run(global, &args, output).await,
+        Command::Plan(args) => plan::run(global, &args, output).await,
+        Command::Publish(args) => publish::run(global, args, output).await,
+        Command::Delete(args) => delete::run(global, &args, output).await,
+        Command::Recreate(args) => delete::recreate(global, &args.activation, output).await,
         Command::Status(args) => status::run(global, args.activation.as_deref(), output).await,
         Command::Receipts(args) => receipts::list(global, args, output).await,
         Command::Receipt(args) => receipts::one(global, args.id, output).await,
@@ -88,6 +95,5 @@ async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, 
         Command::Resume(args) => pause::run(global, &args.activation, false, output).await,
         Command::Audit(args) => audit::run(global, args.limit, output).await,
         Command::Schema => schema::run(output),
-        _ => todo!(),
     }
 }

@@ -12,7 +12,10 @@ use std::{
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::output::Progress;
-use crate::telemetry::{self, Shown};
+use crate::{
+    publish::{self, Phase},
+    telemetry::{self, Shown},
+};
 
 const OF_SO_MANY: &str =
     "{spinner:.cyan} {msg:<10} {wide_bar:.cyan/dim} {human_pos} of {human_len} rows  {rate}  {eta} left";
@@ -64,8 +67,20 @@ impl Meter {
         })
     }
 
-    /// A new phase begins, of so many rows if that is known.
-    pub(super) fn phase(&self, phase: &'static str, expected: Option<u64>) {
+}
+
+const fn word(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Waiting => "waiting",
+        Phase::Resolving => "resolving",
+        Phase::Delivering => "delivering",
+        Phase::Committing => "committing",
+    }
+}
+
+impl publish::Progress for Meter {
+    fn phase(&self, phase: Phase, expected: Option<u64>) {
+        let phase = word(phase);
         match &self.0 {
             Kind::Bar(bar, _) => {
                 bar.reset();
@@ -91,8 +106,7 @@ impl Meter {
         }
     }
 
-    /// So many rows more are done.
-    pub(super) fn advance(&self, rows: u64) {
+    fn advance(&self, rows: u64) {
         match &self.0 {
             Kind::Bar(bar, _) => bar.inc(rows),
             Kind::Lines(lines) => {
@@ -137,7 +151,7 @@ mod tests {
     use indicatif::ProgressStyle;
 
     use super::{Meter, OF_SO_MANY, SO_MANY};
-    use crate::cli::output::Progress;
+    use crate::{cli::output::Progress, publish::{Phase, Progress as _}};
 
     #[test]
     fn templates_are_sound() {
@@ -150,10 +164,10 @@ mod tests {
     fn phases_with_and_without_an_end_can_follow_each_other() {
         for progress in [Progress::Bar, Progress::Lines, Progress::None] {
             let meter = Meter::new(progress);
-            meter.phase("resolving", None);
+            meter.phase(Phase::Resolving, None);
             meter.advance(1_000);
-            meter.phase("delivering", Some(0));
-            meter.phase("delivering", Some(10));
+            meter.phase(Phase::Delivering, Some(0));
+            meter.phase(Phase::Delivering, Some(10));
             meter.advance(11);
         }
     }

@@ -44,11 +44,6 @@ pub(super) fn belonging(
     }
 }
 
-/// Where a condition is true. A null is not; the kernel that says so wants at least one.
-fn holds(condition: &BooleanArray) -> BooleanArray {
-    if condition.null_count() == 0 { condition.clone() } else { prep_null_mask_filter(condition) }
-}
-
 /// Which rows pass; `None`: all.
 fn evaluate(
     test: &Test,
@@ -61,7 +56,7 @@ fn evaluate(
     Ok(match test {
         // The scan has tested the row already.
         Test::Always | Test::Row(_) => None,
-        Test::Flag(flag) => Some(holds(rows.column(layout.flags + flag).as_boolean())),
+        Test::Flag(flag) => Some(known_true(rows.column(layout.flags + flag).as_boolean())),
         Test::Set(set) => {
             let found = KeyIndex::new(&sets[*set]).find(rows.column(0));
             Some(found.into_iter().map(|row| Some(row != NOBODY)).collect())
@@ -91,6 +86,11 @@ fn evaluate(
             Some(any)
         }
     })
+}
+
+/// Null is not true.
+fn known_true(flags: &BooleanArray) -> BooleanArray {
+    if flags.null_count() == 0 { flags.clone() } else { prep_null_mask_filter(flags) }
 }
 
 /// One row a key, ascending by key: of several the one that changed last, then the smallest. Also returns how many
@@ -158,7 +158,7 @@ impl Better {
 /// Rows that the filter lets through, and how many it suppresses.
 pub(super) fn filtered(rows: RecordBatch, layout: &Layout) -> Result<(RecordBatch, u64), ArrowError> {
     let Some(column) = layout.filter else { return Ok((rows, 0)) };
-    let kept = holds(rows.column(column).as_boolean());
+    let kept = known_true(rows.column(column).as_boolean());
     let before = rows.num_rows();
     let rows = filter_record_batch(&rows, &kept)?;
     let suppressed = before - rows.num_rows();

@@ -148,15 +148,15 @@ impl State {
         Ok(self.receipts(filter).await?.pop())
     }
 
-    /// The newest publish of an activation that succeeded, at least in part. Teardowns don't count: they
-    /// deliver nothing.
+    /// The newest publish of an activation that succeeded, at least in part. Teardowns and recoveries
+    /// don't count: they deliver nothing themselves.
     ///
     /// # Errors
     /// When the state can't be read.
     pub async fn last_good(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
         let found: Option<String> = sqlx::query_scalar(
             "SELECT receipt FROM publishes
-             WHERE activation = ?1 AND status IN ('succeeded', 'partial') AND kind <> 'teardown'
+             WHERE activation = ?1 AND status IN ('succeeded', 'partial') AND kind NOT IN ('teardown', 'recovery')
              ORDER BY number DESC LIMIT 1",
         )
         .bind(activation)

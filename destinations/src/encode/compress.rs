@@ -7,9 +7,11 @@ use flate2::{Compress, Crc, FlushCompress, Status};
 
 use crate::files::Compression;
 
-/// Gzip: what zlib calls the default costs twice the time for 4 % less.
-const GZIP_LEVEL: u32 = 4;
-const BZIP2_LEVEL: u32 = 6;
+/// Deflate's default, 6, takes more than twice the time on profiles, for 4 % smaller files.
+const GZIP_LEVEL: u32 = 3;
+/// Bzip2's own default; lower levels are hardly faster.
+const BZIP2_LEVEL: u32 = 9;
+/// On profiles level 3 takes twice the time for no smaller files.
 const ZSTD_LEVEL: i32 = 1;
 
 /// RFC 1952: deflate, no name, no time, unknown system: the same rows give the same bytes.

@@ -24,12 +24,13 @@ use parquet::{
 use super::{EncodeError, plain_schema};
 use crate::files::{Compression, FileOptions};
 
-/// Level 1: half the time of level 3, and 3 % larger files.
+/// On a million profiles level 3 takes a sixth more time than level 1, for 3 % smaller files.
 const ZSTD_LEVEL: i32 = 1;
 /// What a column chunk adds to the footer: its metadata, statistics and offset index.
 const FOOTER_BYTES_A_COLUMN: u64 = 260;
-/// A column whose dictionary grows past this is written plain from there on.
-const DICTIONARY_BYTES: usize = 256 << 10;
+/// A column whose dictionary grows past this is written plain from there on. Small, so that keys and hashes are
+/// soon found out: on a million profiles a limit of 1 MiB costs twice the time, for files half as large again.
+const DICTIONARY_BYTES: usize = 64 << 10;
 
 /// A Parquet file in the making: row groups come encoded and are put in order.
 #[derive(Debug)]

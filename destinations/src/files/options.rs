@@ -10,7 +10,9 @@ pub struct FileOptions {
     pub format: Format,
     /// Compression of a part.
     pub compression: Compression,
-    /// Path of a part below the target's root, with `{placeholders}`.
+    /// Path of a part below the target's root, with `{placeholders}`: `{activation}` `{segment}` `{sequence}`
+    /// `{yyyy}` `{mm}` `{dd}` `{hh}` `{date}` (`yyyy-mm-dd`) `{timestamp}` (`yyyyMMddTHHmmssZ`) `{mode}`
+    /// `{publish_id}` `{part}` (five digits from `00000`) `{ext}`. All times are the start of the publish, in UTC.
     pub path: String,
     /// Whether `path` may stand still, and a publish replaces the file before it.
     pub overwrite: bool,
