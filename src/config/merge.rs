@@ -17,6 +17,7 @@ const MAPS: [&str; 5] = ["service", "sources", "segments", "targets", "activatio
 #[derive(Debug, Default)]
 pub(super) struct Merged {
     maps: [Vec<Entry>; 5],
+    seen: [HashMap<String, Place>; 5],
     first: Option<Place>,
 }
 
@@ -60,12 +61,13 @@ impl Merged {
 
     fn take(&mut self, index: usize, entries: Vec<Entry>, problems: &mut Problems) {
         for entry in entries {
-            match self.maps[index].iter().find(|earlier| earlier.key == entry.key) {
-                Some(earlier) => {
-                    problems.push(twice(&format!("{}.{}", MAPS[index], entry.key), &entry.place, &earlier.place));
-                    entry.value.hide();
-                }
-                None => self.maps[index].push(entry),
+            if let Some(earlier) = self.seen[index].get(&entry.key) {
+                let path = format!("{}.{}", MAPS[index], shown_key(MAPS[index], &entry));
+                problems.push(twice(&path, &entry.place, earlier));
+                entry.value.hide();
+            } else {
+                self.seen[index].insert(entry.key.clone(), entry.place.clone());
+                self.maps[index].push(entry);
             }
         }
     }

@@ -1,15 +1,18 @@
 //! The checked config: every reference resolved by name, every default filled in, no I/O left to do.
 //! SQL stays text with the place it came from; [`resolve`](crate::resolve) plans it.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use herald_destinations::{
     contract::{self, Mode, RetryPolicy},
     files::FileOptions,
 };
 use schemars::JsonSchema;
-use secrecy::SecretString;
 use serde::Deserialize;
+
+mod service;
+
+pub use service::{Alert, AlertEvent, AlertFormat, Http, Key, Scope, Service, Token};
 
 /// All that the config files say. Its `Debug` names the entries only: values may have come by `${file:}`.
 pub struct Config {
@@ -50,104 +53,6 @@ pub struct Sql {
 impl fmt::Debug for Sql {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sql({})", self.at)
-    }
-}
-
-/// The `service` map.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// State, snapshots, spill.
-    pub data_dir: PathBuf,
-    /// 32 bytes; `None`: a key file in `data_dir`.
-    pub encryption_key: Option<Key>,
-    /// Bytes of memory for the whole process.
-    pub memory: u64,
-    /// Publishes at once.
-    pub concurrency: usize,
-    /// Teardowns that one start or reload may cause.
-    pub max_teardowns_per_reload: u32,
-    /// API, dashboard and metrics.
-    pub http: Http,
-    /// Who is told when a publish goes wrong.
-    pub alerts: Vec<Alert>,
-}
-
-/// API, dashboard and metrics.
-#[derive(Debug, Clone)]
-pub struct Http {
-    /// `host:port`; without tokens a loopback address.
-    pub listen: String,
-    /// Who may do what; none: everybody who reaches the address may do everything. No token is empty.
-    pub tokens: Vec<Token>,
-}
-
-/// A bearer token.
-#[derive(Debug, Clone)]
-pub struct Token {
-    /// Who holds it; unique.
-    pub name: String,
-    /// Never empty.
-    pub token: SecretString,
-    /// What it allows.
-    pub scope: Scope,
-}
-
-/// What a token allows; each holds those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Scope {
-    /// Looking.
-    Read,
-    /// Publishing, cancelling, pausing.
-    Publish,
-    /// Deleting and reloading too.
-    Admin,
-}
-
-/// Who is told when a publish goes wrong.
-#[derive(Debug, Clone)]
-pub struct Alert {
-    /// An http or https URL; often a secret itself.
-    pub url: SecretString,
-    /// What is posted.
-    pub format: AlertFormat,
-    /// On what.
-    pub when: Vec<AlertEvent>,
-}
-
-/// What an alert posts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertFormat {
-    /// The receipt, as JSON.
-    Webhook,
-    /// A Slack message.
-    Slack,
-    /// A PagerDuty event.
-    Pagerduty,
-}
-
-/// What an alert is posted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum AlertEvent {
-    /// A publish failed.
-    Failed,
-    /// A publish had rejected records.
-    Partial,
-    /// A guard stopped a publish.
-    Blocked,
-    /// The last good publish is older than `freshness`.
-    Lag,
-}
-
-/// A 32-byte key that no output ever shows.
-#[derive(Clone)]
-pub struct Key(pub [u8; 32]);
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Key(…)")
     }
 }
 

@@ -75,6 +75,10 @@ impl<'a> Builder<'a> {
         let place = self.place(span);
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                let mut place = place;
+                // The parser counts blanks behind a scalar to it.
+                let trimmed = self.source.text.get(place.span.clone()).map_or(0, |text| text.trim_end().len());
+                place.span.end = place.span.start + trimmed;
                 let mut plain = style == ScalarStyle::Plain;
                 match tag.as_deref() {
                     None => {}

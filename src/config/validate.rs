@@ -148,11 +148,16 @@ pub(super) fn may_hold_secrets(path: &str) -> bool {
         .any(|map| path.strip_prefix(map).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
-/// The words of a schema's `type`; empty: any.
+/// The words of a schema's `type`, or of those that it lets choose from; empty: any.
 fn kinds_of(schema: &Json) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Json::String(one)) => vec![one],
-        Some(Json::Array(several)) => several.iter().filter_map(Json::as_str).collect(),
+    match (schema.get("type"), schema.get("oneOf").or_else(|| schema.get("anyOf"))) {
+        (Some(Json::String(one)), _) => vec![one],
+        (Some(Json::Array(several)), _) => several.iter().filter_map(Json::as_str).collect(),
+        (_, Some(Json::Array(branches))) => {
+            let mut kinds: Vec<&str> = branches.iter().flat_map(kinds_of).collect();
+            kinds.dedup();
+            kinds
+        }
         _ => Vec::new(),
     }
 }

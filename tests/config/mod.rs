@@ -3,6 +3,7 @@
 mod activations;
 mod contract;
 mod files;
+mod kinds;
 mod loading;
 mod mangled;
 mod output;

@@ -1,5 +1,7 @@
 //! Maps: known and unknown keys, names, what is missing.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value as Json};
 
 use super::{At, Validator};
@@ -24,9 +26,10 @@ impl Validator<'_> {
             schema.get("patternProperties").and_then(Json::as_object).and_then(|patterns| patterns.iter().next());
         let others = schema.get("additionalProperties");
         let mut values = Map::new();
-        for (index, entry) in entries.iter().enumerate() {
+        let mut seen = HashSet::with_capacity(entries.len());
+        for entry in entries {
             // Reported as given twice; the first counts.
-            if entries[..index].iter().any(|earlier| earlier.key == entry.key) {
+            if !seen.insert(entry.key.as_str()) {
                 entry.value.hide();
                 continue;
             }
@@ -53,7 +56,7 @@ impl Validator<'_> {
         let mut whole = true;
         for key in schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str) {
             whole &= values.contains_key(key);
-            if !entries.iter().any(|entry| entry.key == key) {
+            if !seen.contains(key) {
                 let message = format!("{}: the key `{key}` is missing", at.path);
                 let mut problem = Problem::new(Some(at.holder.clone()), Code::MissingKey, message);
                 problem.remedy = known

@@ -1,0 +1,67 @@
+//! The `targets` map, over the kinds that Herald has.
+
+use herald::config::{Config, Problems, Surroundings, load_in};
+use herald_destinations::{contract::Kind, local, s3::S3};
+
+use super::support::Files;
+
+fn load(options: &str) -> Result<Config, Problems> {
+    let files = Files::one(&format!("targets:\n  t: {options}\n"));
+    let kinds: [&dyn Kind; 2] = [local::KIND, &S3];
+    load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds })
+}
+
+fn faults(options: &str) -> Vec<String> {
+    let problems = match load(options) {
+        Ok(_) => panic!("{options} loads"),
+        Err(problems) => problems,
+    };
+    problems.iter().map(|problem| problem.to_string().split_once("herald.yaml:").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn every_option_of_the_reference_is_taken() {
+    for options in [
+        "{ type: local, path: ./out }",
+        "{ type: s3, bucket: partner, prefix: in/, region: eu-central-1, endpoint: \"https://s3.example.com\", path_style: false, access_key_id: a, secret_access_key: b, session_token: c, assume_role: { arn: \"arn:aws:iam::123456789012:role/x\", external_id: yes-42 }, sse: { kms_key: k }, acl: bucket-owner-full-control, requester_pays: false, checksum: auto }",
+        "{ type: s3, bucket: partner, checksum: required, sse: AES256 }",
+    ] {
+        load(options).unwrap_or_else(|problems| panic!("{options}\n{problems}"));
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_refused_at_its_key() {
+    for (options, expected) in [
+        ("{ type: local, path: '' }", "2:27: invalid_value: targets.t.path: the text is empty"),
+        ("{ type: local }", "2:3: missing_key: targets.t: the key `path` is missing"),
+        (
+            "{ type: s3, bucket: partner, sse: { kms: k } }",
+            "2:35: missing_key: targets.t.sse: the key `kms_key` is missing",
+        ),
+        (
+            "{ type: s3, bucket: partner, sse: 5 }",
+            "2:40: wrong_type: targets.t.sse: text or a map is wanted, not an integer",
+        ),
+        (
+            "{ type: s3, bucket: partner, sse: aes256 }",
+            "2:40: invalid_value: targets.t.sse: `aes256` is not one of `AES256`, `aws:kms`, did you mean `AES256`?",
+        ),
+        (
+            "{ type: s3, bucket: partner, checksum: never }",
+            "2:45: invalid_value: targets.t.checksum: `never` is not one of `auto`, `required`, `off`",
+        ),
+        (
+            "{ type: s3, bucket: partner, path_style: 1 }",
+            "2:47: wrong_type: targets.t.path_style: a boolean is wanted, not an integer",
+        ),
+    ] {
+        let lines = faults(options);
+        assert_eq!(lines.first().map(String::as_str), Some(expected), "{lines:?}");
+    }
+    let lines = faults("{ type: s3, bucket: partner, access_key_id: a }");
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains(": invalid_value: targets.t"), "{lines:?}");
+    let lines = faults("{ type: s3, bucket: partner, endpoint: nowhere }");
+    assert!(lines[0].starts_with("2:45: invalid_value: targets.t.endpoint: "), "{lines:?}");
+}
