@@ -43,6 +43,8 @@ pub(super) enum Stopped {
     Blocked(Failure),
     /// An error.
     Failed(Failure),
+    /// Sealed, and perhaps committed in part: the next publish commits it before anything else.
+    Unsettled(Failure),
 }
 
 impl From<Failure> for Stopped {

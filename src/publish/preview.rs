@@ -55,7 +55,9 @@ impl Publisher {
         let looked = self.look(&run, activation, mode, sample, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);
         looked.map_err(|stopped| match stopped {
-            Stopped::Blocked(failure) | Stopped::Failed(failure) => PublishError::Failed(failure),
+            Stopped::Blocked(failure) | Stopped::Failed(failure) | Stopped::Unsettled(failure) => {
+                PublishError::Failed(failure)
+            },
         })
     }
 

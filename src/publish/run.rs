@@ -68,8 +68,17 @@ impl Publisher {
         receipt.finished_at = Some(chrono::Utc::now());
         match ended {
             Ok(pending) => self.acknowledge(&receipt, pending).await?,
+            // It stays in flight on record, with its sealed ticket.
+            Err(Stopped::Unsettled(failure)) => {
+                tracing::error!(code = failure.code, error = failure.message, "sealed, and committed by the next publish");
+                fill(&mut receipt, &ledger);
+                receipt.counts.owed = ledger.sent();
+                receipt.status = Status::Failed;
+                receipt.error = Some(failure);
+            }
             Err(stopped) => {
                 let (status, failure) = match stopped {
+                    Stopped::Unsettled(failure) => (Status::Failed, failure),
                     Stopped::Blocked(failure) => (Status::Blocked, failure),
                     Stopped::Failed(failure) if failure.code == code::INTERRUPTED => (Status::Cancelled, failure),
                     Stopped::Failed(failure) if failure.code == code::SNAPSHOT_MISSING => (Status::Blocked, failure),
@@ -178,8 +187,11 @@ impl Run<'_> {
         let stored = serde_json::to_value(&pending).map_err(code::internal)?;
         self.publisher.state.put_ticket(receipt.id, &sealed, &stored).await.map_err(Failure::from)?;
         self.progress.phase(Phase::Committing, None);
-        commit(destination.as_ref(), &sealed, receipt, &pending).await?;
-        Ok(pending)
+        match commit(destination.as_ref(), &sealed, receipt, &pending).await {
+            Ok(()) => Ok(pending),
+            Err(failure) if failure.retryable => Err(Stopped::Unsettled(failure)),
+            Err(failure) => Err(discarded(destination.as_ref(), &sealed, failure.into()).await),
+        }
     }
 
     pub(super) async fn plan(&self) -> Result<PublishPlan, Failure> {

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, code};
-use crate::{config::Activation, snapshot::Pointer};
+use crate::{
+    config::{Activation, AttributeValue, Sql},
+    snapshot::Pointer,
+};
 
 /// What stands after the last acknowledged publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +37,7 @@ pub(super) fn notes(activation: &Activation, schema: &SchemaRef) -> Vec<FieldNot
         .iter()
         .zip(schema.fields())
         .map(|(attribute, field)| {
-            let digest = Sha256::digest(format!("{:?}", attribute.value));
+            let digest = Sha256::digest(definition(&attribute.value));
             FieldNote {
                 name: attribute.name.clone(),
                 data_type: field.data_type().to_string(),
@@ -42,6 +45,17 @@ pub(super) fn notes(activation: &Activation, schema: &SchemaRef) -> Vec<FieldNot
             }
         })
         .collect()
+}
+
+/// The definition's texts, as one.
+fn definition(value: &AttributeValue) -> String {
+    let text = |sql: &Option<Sql>| sql.as_ref().map(|sql| sql.text.clone()).unwrap_or_default();
+    match value {
+        AttributeValue::Direct(sql) => sql.text.clone(),
+        AttributeValue::Related { table, value, filter, order_by, take } => {
+            [table, &value.text, &text(filter), &text(order_by), &format!("{take:?}")].map(String::as_str).join("\0")
+        }
+    }
 }
 
 /// Fails when a field that is defined as before has another type: the source changed under it.

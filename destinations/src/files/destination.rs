@@ -33,6 +33,25 @@ impl<S: Store> FilesDestination<S> {
         Self { store: Arc::new(store) }
     }
 
+    /// Reveals all parts. Where one can never be revealed, those that were are taken back: no part stays visible
+    /// that no manifest will ever name.
+    async fn reveal(&self, body: &Body) -> Result<(), Error> {
+        let reveals: Vec<_> = body.parts.iter().map(|part| self.store.reveal(&part.staged)).collect();
+        let answers: Vec<Result<(), Error>> = stream::iter(reveals).buffered(AT_ONCE).collect().await;
+        let hopeless = answers.iter().any(|answer| answer.as_ref().is_err_and(|error| !error.kind().passes()));
+        if hopeless {
+            for (part, _) in body.parts.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()) {
+                if part.staged.object.replace {
+                    continue;
+                }
+                if let Err(error) = self.store.remove(&part.staged.object.path).await {
+                    tracing::warn!(path = %part.staged.object.path, %error, "a part of a failed publish could not be removed");
+                }
+            }
+        }
+        answers.into_iter().collect()
+    }
+
     async fn manifest_at(&self, path: &str) -> Result<Option<Manifest>, Error> {
         match self.store.size(path).await? {
             Some(size) if size <= LARGEST_MANIFEST => {}
@@ -90,8 +109,7 @@ impl<S: Store> Destination for FilesDestination<S> {
                 Error::new(ErrorKind::Internal, "commit a publish that is not sealed").with("publish", ticket.publish)
             );
         }
-        let reveals: Vec<_> = body.parts.iter().map(|part| self.store.reveal(&part.staged)).collect();
-        stream::iter(reveals).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
+        self.reveal(&body).await?;
         if let Some(manifest) = &body.manifest {
             self.store.put(&manifest.object, Bytes::from(manifest.text.clone())).await?;
         }
