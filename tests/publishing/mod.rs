@@ -2,6 +2,7 @@
 
 mod crash;
 mod delta;
+mod privacy;
 mod records;
 mod segments;
 mod trouble;
