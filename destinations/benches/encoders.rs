@@ -1,4 +1,5 @@
 //! Rows a second of each encoder, on all cores: one part of a typical record, into memory.
+#![allow(clippy::expect_used, reason = "a benchmark that can't run has nothing to say")]
 
 use std::{hint::black_box, sync::Arc};
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     error::failed,
     paths::{is_temporary, resolve, temporary},
-    upload::{LocalUpload, blocking, create},
+    upload::{LocalUpload, blocking, create, sync_folder, while_wanted},
 };
 use crate::{
     contract::Error,
@@ -78,7 +78,7 @@ impl Store for LocalStore {
             None => root.clone(),
         };
         let at = folder.clone();
-        blocking(move || sweep(&root, &folder, publish))
+        while_wanted(move || sweep(&root, &folder, publish))
             .await
             .map_err(|error| failed("remove temporary files", &at, error))
     }
@@ -193,11 +193,11 @@ fn reveal(from: &Path, to: &Path, replace: bool, bytes: u64) -> io::Result<()> {
         if found.len() != bytes {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        return sync_folder(to);
+        return sync_name(to);
     }
     if replace {
         fs::rename(from, to)?;
-        return sync_folder(to);
+        return sync_name(to);
     }
     match fs::hard_link(from, to) {
         Ok(()) => fs::remove_file(from)?,
@@ -215,7 +215,7 @@ fn reveal(from: &Path, to: &Path, replace: bool, bytes: u64) -> io::Result<()> {
             Err(_) => fs::rename(from, to)?,
         },
     }
-    sync_folder(to)
+    sync_name(to)
 }
 
 fn same_content(one: &Path, two: &Path) -> io::Result<bool> {
@@ -240,15 +240,8 @@ fn same_content(one: &Path, two: &Path) -> io::Result<bool> {
 }
 
 /// A name is durable once its folder is.
-fn sync_folder(file: &Path) -> io::Result<()> {
-    match file.parent() {
-        Some(folder) => match File::open(folder)?.sync_all() {
-            // Some file systems can't force a folder; they do so on their own.
-            Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-            answer => answer,
-        },
-        None => Ok(()),
-    }
+fn sync_name(file: &Path) -> io::Result<()> {
+    file.parent().map_or(Ok(()), sync_folder)
 }
 
 fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {

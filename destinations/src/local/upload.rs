@@ -32,8 +32,8 @@ pub(super) struct LocalUpload {
     bytes: u64,
 }
 
-/// A request to make a file that may be given up while it waits for its thread. Once `drop` returns, the file
-/// exists already, where a sweep finds it, or will never be made.
+/// Work that may be given up while it waits for its thread. Once `drop` returns, it is done or never will be, so that
+/// what follows a cancel meets no latecomer.
 struct Wanted(Arc<Mutex<bool>>);
 
 impl Drop for Wanted {
@@ -42,18 +42,23 @@ impl Drop for Wanted {
     }
 }
 
-/// Opens a new file for writing and makes its folders. Only the last of the root's folders is made.
-pub(super) async fn create(root: &Path, path: &Path) -> Result<File, Error> {
+/// Runs short file I/O where it may block; dropped before it has begun, it never begins.
+pub(super) async fn while_wanted<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
     let wanted = Wanted(Arc::new(Mutex::new(true)));
     let gate = wanted.0.clone();
-    let (root, new) = (root.to_owned(), path.to_owned());
-    let made = blocking(move || {
+    blocking(move || {
         let gate = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        if *gate { create_now(&root, &new) } else { Err(io::ErrorKind::Interrupted.into()) }
-    });
-    let file = made.await.map_err(|error| failed("make a temporary file", path, error));
-    drop(wanted);
-    file
+        if *gate { work() } else { Err(io::ErrorKind::Interrupted.into()) }
+    })
+    .await
+}
+
+/// Opens a new file for writing and makes its folders. Of the folders above the root, none is made.
+pub(super) async fn create(root: &Path, path: &Path) -> Result<File, Error> {
+    let (root, new) = (root.to_owned(), path.to_owned());
+    while_wanted(move || create_now(&root, &new)).await.map_err(|error| failed("make a temporary file", path, error))
 }
 
 fn create_now(root: &Path, path: &Path) -> io::Result<File> {
@@ -61,15 +66,37 @@ fn create_now(root: &Path, path: &Path) -> io::Result<File> {
     let mut tries = 0;
     loop {
         tries += 1;
-        match fs::create_dir(root) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
+        if !folder.is_dir() {
+            match fs::create_dir(root) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            fs::create_dir_all(folder)?;
+            // New folders must outlive a power cut as their files do.
+            for above in folder.ancestors().skip(1).take_while(|above| above.starts_with(root)).chain(root.parent()) {
+                sync_folder(above)?;
+            }
         }
-        fs::create_dir_all(folder)?;
         match OpenOptions::new().write(true).create(true).truncate(true).open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound && tries < FOLDER_TRIES => {}
             answer => return answer,
         }
+    }
+}
+
+/// Forces the names in a folder to disk.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    // The parent of a relative path of one name.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let folder = match File::open(folder) {
+        // A folder that may be written to, but not read, is not a reason to give up.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(()),
+        folder => folder?,
+    };
+    match folder.sync_all() {
+        // Some file systems can't force a folder; they do so on their own.
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        answer => answer,
     }
 }
 

@@ -11,9 +11,11 @@ use proptest::{collection::vec, option, prelude::*};
 
 use super::{columns, encode, options};
 
+type Values = (Option<String>, Option<String>, Option<i64>, Option<f64>);
+
 #[derive(Debug, Clone)]
 struct Rows {
-    texts: Vec<(Option<String>, Option<String>, Option<i64>, Option<f64>)>,
+    texts: Vec<Values>,
     cut: usize,
 }
 
