@@ -1,6 +1,7 @@
 //! The command line as a user and a script see it.
 
 use std::{
+    io::{BufRead, BufReader},
     path::Path,
     process::{Command, Output},
 };
@@ -9,7 +10,7 @@ use chrono::Utc;
 use herald::{
     publish::{PublishKind, Receipt, Status},
     sample,
-    state::{NewPublish, State},
+    state::{ActivationLock, NewPublish, State},
 };
 use herald_destinations::contract::Mode;
 use serde_json::Value;
@@ -218,4 +219,168 @@ async fn a_reader_that_has_read_enough_is_no_error() {
     drop(running.stdout.take());
     let output = running.wait_with_output().unwrap();
     assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_plan_sends_nothing_and_shows_nobody() {
+    let dir = sampled();
+    let planned = herald(dir.path(), "plan best_to_partner --sample 5 --json --quiet");
+    assert_eq!(planned.status.code(), Some(0), "{}", stderr(&planned));
+    let plan = document(&planned);
+    let counts = &plan["counts"];
+    let count = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!(count("resolved"), count("suppressed") + count("unchanged") + count("added") + count("updated"));
+    assert!(count("added") > 0);
+    let suppressed: u64 = plan["suppressed_by"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(suppressed, count("suppressed"));
+    let guard = plan["guards"].as_array().unwrap().iter().find(|guard| guard["name"] == "min_members").unwrap();
+    assert_eq!((guard["limit"].as_f64(), guard["trips"].as_bool()), (Some(1.0), Some(false)));
+
+    let masked = plan["sample"].as_array().unwrap();
+    assert_eq!(masked.len(), 5);
+    let revealed = document(&herald(dir.path(), "plan best_to_partner --sample 5 --reveal --json --quiet"));
+    let revealed = revealed["sample"].as_array().unwrap();
+    assert!(revealed.iter().all(|row| row["email"].as_str().unwrap().contains('@')));
+    for row in revealed {
+        for name in ["_member", "full_name", "email", "email_sha256"] {
+            let value = row[name].to_string();
+            assert!(!stdout(&planned).contains(value.trim_matches('"')), "{name} shows through the mask");
+        }
+    }
+    assert!(!dir.path().join("out").exists(), "a plan writes nothing at the target");
+    assert!(lines(&herald(dir.path(), "receipts --json")).is_empty());
+}
+
+#[test]
+fn a_publish_a_delta_and_what_is_read_back() {
+    let dir = sampled();
+    let first = herald(dir.path(), "publish best_to_partner --json --quiet");
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let first = document(&first);
+    assert_eq!((first["status"].as_str(), first["sequence"].as_u64()), (Some("succeeded"), Some(1)));
+    let file = dir.path().join("out").join(first["files"][0]["path"].as_str().unwrap());
+    assert_eq!(file.metadata().unwrap().len(), first["bytes"].as_u64().unwrap());
+
+    herald(dir.path(), "init . --generation 1");
+    let second = herald(dir.path(), "publish best_to_partner --quiet");
+    assert!(stdout(&second).starts_with("succeeded  best_to_partner #2"), "{}", stdout(&second));
+
+    let verified = herald(dir.path(), "verify --json");
+    assert_eq!(verified.status.code(), Some(0), "{}", stdout(&verified));
+    assert_eq!(document(&verified)["parts"].as_array().unwrap().len(), 4);
+    std::fs::remove_file(&file).unwrap();
+    let missing = herald(dir.path(), "verify best_to_partner --quick --json");
+    assert_eq!(missing.status.code(), Some(1));
+    let parts = document(&missing)["parts"].clone();
+    let gone = parts.as_array().unwrap().iter().filter(|part| part["state"] == "missing").count();
+    assert_eq!(gone, 1, "{parts}");
+
+    let audit = lines(&herald(dir.path(), "audit --json"));
+    assert_eq!(audit.iter().filter(|line| line["what"] == "publish").count(), 2);
+    let status = document(&herald(dir.path(), "status best_to_partner --json"));
+    assert!(status["members"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_guard_blocks_with_status_4_until_overridden_on_record() {
+    let dir = sampled();
+    let path = dir.path().join("config/herald.yaml");
+    let config = std::fs::read_to_string(&path).unwrap().replace("min_members: 1,", "min_members: 100000,");
+    std::fs::write(&path, config).unwrap();
+    let planned = herald(dir.path(), "plan best_to_partner --quiet");
+    assert_eq!(planned.status.code(), Some(4), "{}", stderr(&planned));
+    assert!(stdout(&planned).contains("trips"), "{}", stdout(&planned));
+
+    let blocked = herald(dir.path(), "publish best_to_partner --json --quiet");
+    assert_eq!(blocked.status.code(), Some(4));
+    assert_eq!(document(&blocked)["error"]["code"], "guard_min_members");
+    assert!(!dir.path().join("out/best_to_partner").exists(), "nothing was sent");
+
+    let passed = herald(dir.path(), "publish best_to_partner --override=planned --json --quiet");
+    assert_eq!(passed.status.code(), Some(0), "{}", stderr(&passed));
+    assert_eq!(document(&passed)["override"], "planned");
+    let audit = lines(&herald(dir.path(), "audit --json"));
+    assert!(audit.iter().any(|line| line["what"] == "override" && line["detail"] == "planned"));
+}
+
+#[tokio::test]
+async fn a_busy_activation_is_refused_or_waited_for_and_waiting_can_be_interrupted() {
+    let dir = sampled();
+    State::open(&dir.path().join("herald-data")).await.unwrap();
+    let held = ActivationLock::acquire(&dir.path().join("herald-data"), "best_to_partner", false).await.unwrap();
+    let busy = herald(dir.path(), "publish best_to_partner --no-wait --json");
+    assert_eq!(busy.status.code(), Some(1), "{}", stderr(&busy));
+    assert_eq!(document(&busy)["error"]["code"], "busy");
+    assert_eq!(herald(dir.path(), "status best_to_partner").status.code(), Some(0), "reading always works");
+
+    let mut waiting = Command::new(env!("CARGO_BIN_EXE_herald"))
+        .args(["publish", "best_to_partner"])
+        .current_dir(dir.path())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    log.read_line(&mut line).unwrap();
+    assert!(line.contains("waiting"), "{line}");
+    let stopped = Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap();
+    assert!(stopped.success());
+    assert_eq!(waiting.wait().unwrap().code(), Some(130));
+    drop(held);
+}
+
+#[test]
+fn a_deleted_activation_gives_back_what_it_put_there_and_stays_deleted_until_recreated() {
+    let dir = sampled();
+    assert_eq!(herald(dir.path(), "publish best_to_partner --quiet").status.code(), Some(0));
+    let planned = document(&herald(dir.path(), "delete best_to_partner --purge --plan --json"));
+    assert_eq!(planned["paths"].as_array().unwrap().len(), 2, "{planned}");
+    assert_eq!(
+        document(&herald(dir.path(), "status best_to_partner --json"))["state"],
+        "active",
+        "a plan changes nothing"
+    );
+
+    let deleted = herald(dir.path(), "delete best_to_partner --purge --json");
+    assert_eq!(deleted.status.code(), Some(0), "{}", stderr(&deleted));
+    assert_eq!(document(&deleted)["kind"], "teardown");
+    for path in planned["paths"].as_array().unwrap() {
+        assert!(!dir.path().join("out").join(path.as_str().unwrap()).exists(), "{path}");
+    }
+    let status = document(&herald(dir.path(), "status best_to_partner --json"));
+    assert_eq!((status["state"].as_str(), status["members"].as_u64()), (Some("deleted"), Some(0)));
+    assert_eq!(herald(dir.path(), "verify best_to_partner").status.code(), Some(0), "nothing left to vouch for");
+    assert_eq!(herald(dir.path(), "publish best_to_partner --quiet").status.code(), Some(1));
+
+    assert_eq!(herald(dir.path(), "recreate best_to_partner").status.code(), Some(0));
+    let again = herald(dir.path(), "publish best_to_partner --json --quiet");
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert!(document(&again)["counts"]["added"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_check_reaches_targets_and_leaves_nothing_behind() {
+    let dir = sampled();
+    let checked = herald(dir.path(), "check --json");
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    assert_eq!(document(&checked)["ok"], true);
+    let reached = document(&herald(dir.path(), "check --connect --json"));
+    assert_eq!(reached["connections"][0]["target"], "partner");
+    assert_eq!(reached["connections"][0]["ok"], true);
+    assert!(!dir.path().join("herald-data").exists());
+
+    let path = dir.path().join("config/herald.yaml");
+    let config = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, config.replace("loyalty_tier IN", "loyalty_tir IN")).unwrap();
+    let wrong = herald(dir.path(), "check --json");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(document(&wrong)["problems"][0]["code"], "invalid_sql");
+    let first = stderr(&wrong).lines().next().unwrap().to_owned();
+    assert!(first.starts_with("config/herald.yaml:") && first.contains("segments.gold_de.where"), "{first}");
+
+    std::fs::remove_file(dir.path().join("lake/phone.parquet")).unwrap();
+    let missing = herald(dir.path(), "check");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).contains("tables.phone"), "{}", stderr(&missing));
 }

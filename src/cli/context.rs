@@ -1,6 +1,6 @@
 //! What most commands begin with: the config, the state, an activation by name.
 
-use std::{sync::Arc, time::Duration};
+use std::{os::unix::fs::MetadataExt, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use herald_destinations::contract::RetryPolicy;
@@ -61,15 +61,21 @@ pub(super) fn unknown(config: &Config, name: &str) -> Stop {
 
 /// Puts on record what the user of this command does.
 pub(super) async fn audit(state: &State, what: &str, activation: &str, detail: Option<String>) -> Result<(), Stop> {
-    let who = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok()).filter(|who| !who.is_empty());
     let entry = AuditEntry {
         at: Utc::now(),
-        who: who.unwrap_or_else(|| "unknown".to_owned()),
+        who: user(),
         what: what.to_owned(),
         activation: Some(activation.to_owned()),
         detail,
     };
     Ok(state.audit(&entry).await?)
+}
+
+/// The user of the machine: by name, or by number where there is no name, as in a container.
+fn user() -> String {
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|who| !who.is_empty()));
+    let number = || std::fs::metadata("/proc/self").map(|process| format!("uid {}", process.uid())).ok();
+    named.or_else(number).unwrap_or_else(|| "unknown".to_owned())
 }
 
 /// Reads the config and opens all that publishing needs.
