@@ -51,8 +51,8 @@ impl Publisher {
         let (activation, target) = self.activation(name)?;
         let mode = if full { Mode::Full } else { activation.mode };
         let spool = self.spool_dir(Uuid::now_v7());
-        progress.phase(Phase::Resolving, None);
         let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
+        progress.phase(Phase::Resolving, None);
         let run = Run { publisher: self, activation, target, full, plan, progress, cancel };
         let looked = self.look(&run, activation, mode, sample, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);

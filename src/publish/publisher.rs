@@ -100,8 +100,8 @@ impl Publisher {
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
         // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
-        progress.phase(Phase::Resolving, None);
         let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
+        progress.phase(Phase::Resolving, None);
         let mode = if request.full { Mode::Full } else { activation.mode };
         let queued = NewPublish {
             activation: activation.name.clone(),

@@ -118,6 +118,11 @@ pub(super) async fn register(session: &SessionContext, table: &Table) -> Result<
         None => detect(first.location.as_ref())
             .ok_or_else(|| plain(format!("`{}` has no known extension; say `format`", first.location)))?,
     };
+    // The engine passes over files without a byte, which would make a table cut short look like an empty one.
+    let cut_short = matches!(kind.0, TableFormat::Parquet | TableFormat::Arrow);
+    if let Some(empty) = files.iter().find(|file| file.size == 0 && (cut_short || table.columns.is_empty())) {
+        return Err(plain(format!("`{}` is empty", empty.location)));
+    }
     let unreadable = |error: DataFusionError| {
         let failure = engine::failure(&error);
         Failure {

@@ -35,7 +35,7 @@ fn refused(home: &Home, code: &str) {
         let ran = home.run(arguments);
         assert_eq!(ran.status, 2, "{ran:?}");
         let first = ran.stderr.lines().next().unwrap();
-        assert!(first.starts_with("herald.yaml:7:") && first.contains(&format!(": {code}: ")), "{first}");
+        assert!(first.starts_with("herald.yaml:6:") && first.contains(&format!(": {code}: ")), "{first}");
     }
     assert_eq!(files(&home.path("out")), before);
     people(home, &["b", "c"]);
