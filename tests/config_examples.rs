@@ -25,7 +25,13 @@ fn configs() -> tempfile::TempDir {
 }
 
 fn herald(config: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_herald")).arg("--quiet").arg("--config").arg(config).args(arguments).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_herald"))
+        .arg("--quiet")
+        .arg("--config")
+        .arg(config)
+        .args(arguments)
+        .output()
+        .unwrap()
 }
 
 fn succeeds(config: &Path, arguments: &[&str]) {

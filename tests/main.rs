@@ -4,6 +4,6 @@ mod cli;
 mod config;
 mod config_examples;
 mod oracle;
-mod state;
 mod publishing;
+mod state;
 mod support;

@@ -17,7 +17,8 @@ const PEOPLE: i64 = 12_000;
 
 fn lake(home: &Home, generation: i64) {
     let ids: Vec<String> = (generation..generation + PEOPLE).map(|number| format!("m{number:06}")).collect();
-    let names: Vec<String> = ids.iter().enumerate().map(|(row, id)| format!("{id} {}", generation * i64::from(row % 7 == 0))).collect();
+    let names: Vec<String> =
+        ids.iter().enumerate().map(|(row, id)| format!("{id} {}", generation * i64::from(row % 7 == 0))).collect();
     let refs = |texts: &[String]| words(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     home.table("person", vec![("id", refs(&ids)), ("name", refs(&names)), ("at", integers(&vec![1; ids.len()]))]);
     home.table("contact", vec![("cid", words(&[])), ("person", words(&[]))]);

@@ -35,7 +35,10 @@ fn an_address_and_a_secret_stand_nowhere_but_at_the_target() {
 activations:";
     let home = Home::new(&config(activation, "").replacen("activations:", elsewhere.trim_start_matches('\n'), 1));
     let lake = |mail: &str, amount: &str| {
-        home.table("person", vec![("id", words(&[KEY])), ("mail", words(&[mail])), ("amount", words(&[amount])), ("at", integers(&[1]))]);
+        home.table(
+            "person",
+            vec![("id", words(&[KEY])), ("mail", words(&[mail])), ("amount", words(&[amount])), ("at", integers(&[1]))],
+        );
         home.table("contact", vec![("cid", words(&[])), ("person", words(&[]))]);
     };
     let run = |arguments: &[&str]| {
@@ -47,7 +50,9 @@ activations:";
         output.status.code().unwrap()
     };
     lake(ADDRESS, "1");
-    for arguments in [&["check"][..], &["plan", "a", "--sample", "5"], &["publish", "a"], &["receipts"], &["verify"], &["status"]] {
+    for arguments in
+        [&["check"][..], &["plan", "a", "--sample", "5"], &["publish", "a"], &["receipts"], &["verify"], &["status"]]
+    {
         assert_eq!(run(arguments), 0, "{arguments:?}");
     }
     // A value that can't be cast is an error that must not quote it.

@@ -20,7 +20,10 @@ fn lake(home: &Home) {
             ("cid", words(&["1", "2", "3", "4", "5", "6"])),
             ("person", words(&["a", "a", "a", "b", "c", "z"])),
             ("kind", words(&["mail", "mail", "call", "mail", "call", "mail"])),
-            ("value", texts(&[None, Some(" Ann@Example.COM "), Some("1"), Some("bo@example.com"), Some("2"), Some("z")])),
+            (
+                "value",
+                texts(&[None, Some(" Ann@Example.COM "), Some("1"), Some("bo@example.com"), Some("2"), Some("z")]),
+            ),
             ("rank", integers(&[1, 2, 3, 1, 1, 1])),
             ("land", words(&["DE", "FR", "DE", "FR", "XX", "DE"])),
             ("amount", floats(&[1.5, 2.5, 4.0, 8.0, 16.0, 32.0])),
@@ -108,10 +111,16 @@ fn a_composite_key_identifies_members_and_their_related_rows() {
         .replace("member: person", "member: [person, q]"),
     );
     let person = |ids: &[&str], qualifiers: &[i64]| {
-        home.table("person", vec![("id", words(ids)), ("kq", integers(qualifiers)), ("at", integers(&vec![1; ids.len()]))]);
+        home.table(
+            "person",
+            vec![("id", words(ids)), ("kq", integers(qualifiers)), ("at", integers(&vec![1; ids.len()]))],
+        );
     };
     person(&["a", "a", "b"], &[1, 2, 1]);
-    home.table("contact", vec![("cid", words(&["1", "2", "3"])), ("person", words(&["a", "a", "b"])), ("q", integers(&[2, 2, 9]))]);
+    home.table(
+        "contact",
+        vec![("cid", words(&["1", "2", "3"])), ("person", words(&["a", "a", "b"])), ("q", integers(&[2, 2, 9]))],
+    );
     home.publish(&["a"]);
     let held = home.held();
     assert_eq!(held.keys().collect::<Vec<_>>(), ["a|1", "a|2", "b|1"]);

@@ -21,11 +21,11 @@ const SEGMENTS: &str = "
 ";
 
 fn members(segment: &str) -> Vec<String> {
-    let activation = format!("\n    segment: {segment}\n    mode: full\n    attributes: {{ id: id }}\n    guards: {{ min_members: 0 }}\n");
-    let text = config(&activation, SEGMENTS).replace(
-        "      contact:",
-        "      contact_owner: { path: lake/owner.parquet, key: owner }\n      contact:",
+    let activation = format!(
+        "\n    segment: {segment}\n    mode: full\n    attributes: {{ id: id }}\n    guards: {{ min_members: 0 }}\n"
     );
+    let text = config(&activation, SEGMENTS)
+        .replace("      contact:", "      contact_owner: { path: lake/owner.parquet, key: owner }\n      contact:");
     let home = Home::new(&text);
     home.table(
         "person",
@@ -37,7 +37,13 @@ fn members(segment: &str) -> Vec<String> {
         ],
     );
     // x is no person: ids that the table does not hold are no members.
-    home.table("contact", vec![("cid", words(&["1", "2", "3", "4", "5", "6", "7"])), ("person", words(&["a", "a", "b", "b", "c", "x", "x"]))]);
+    home.table(
+        "contact",
+        vec![
+            ("cid", words(&["1", "2", "3", "4", "5", "6", "7"])),
+            ("person", words(&["a", "a", "b", "b", "c", "x", "x"])),
+        ],
+    );
     home.table("owner", vec![("owner", words(&["a", "b", "c"])), ("n", integers(&[2, 2, 1]))]);
     home.publish(&["a"]);
     home.held().into_keys().collect()
