@@ -11,7 +11,11 @@ use super::{
     output::{Colour, Output},
     text,
 };
-use crate::{config::Config, publish::Failure, resolve::Resolver};
+use crate::{
+    config::{self, Config},
+    publish::Failure,
+    resolve::Resolver,
+};
 
 /// What was checked.
 #[derive(Debug, Serialize)]
@@ -37,8 +41,7 @@ struct Connection {
 }
 
 pub(super) async fn run(global: &Global, args: &Check, output: Output) -> Result<Exit, Stop> {
-    let config = context::load(global)?;
-    plan_all(&config).await?;
+    let config = sound(global).await?;
     let mut checked = Checked {
         ok: true,
         tables: config.tables.len(),
@@ -60,12 +63,16 @@ pub(super) async fn run(global: &Global, args: &Check, output: Output) -> Result
     Ok(if checked.ok { Exit::Done } else { Exit::Failed })
 }
 
-/// Plans all SQL against the tables' schemas.
-async fn plan_all(config: &Config) -> Result<(), Stop> {
+/// The config, if nothing is wrong with it: neither in itself nor with its SQL, planned against the tables' schemas.
+async fn sound(global: &Global) -> Result<Config, Stop> {
+    let (config, mut problems) = config::survey(&global.config);
+    let Some(config) = config else { return Err(Stop::Config(problems)) };
     // Planning spills nothing, but the engine wants a folder, and a check leaves nothing in `data_dir`.
     let spill = Scratch::new();
-    let faults = Resolver::new(config.service.memory, &spill.0)?.check(config).await;
-    if faults.is_empty() { Ok(()) } else { Err(Stop::Config(context::problems(config, faults))) }
+    for fault in Resolver::new(config.service.memory, &spill.0)?.check(&config).await {
+        problems.push(fault.problem(&config.places));
+    }
+    if problems.is_empty() { Ok(config) } else { Err(Stop::Config(problems.sorted())) }
 }
 
 async fn connect(config: &Config) -> Vec<Connection> {

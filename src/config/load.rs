@@ -45,6 +45,21 @@ pub fn load(path: &Path) -> Result<Config, Problems> {
 /// # Errors
 /// All that is wrong, sorted.
 pub fn load_in(path: &Path, surroundings: Surroundings<'_>) -> Result<Config, Problems> {
+    let (config, problems) = survey_in(path, surroundings);
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+/// All that is wrong, sorted, and what can be made of the rest: entries with errors are left out of it, so that
+/// the SQL of the others can still be planned. `None` where nothing can be made of it.
+pub fn survey(path: &Path) -> (Option<Config>, Problems) {
+    let variables = |name: &str| std::env::var(name).ok();
+    survey_in(path, Surroundings { variables: &variables, kinds: herald_destinations::KINDS })
+}
+
+fn survey_in(path: &Path, surroundings: Surroundings<'_>) -> (Option<Config>, Problems) {
     let mut problems = Problems::new();
     let mut merged = Merged::default();
     for source in discover::sources(path, &mut problems) {
@@ -65,10 +80,12 @@ pub fn load_in(path: &Path, surroundings: Surroundings<'_>) -> Result<Config, Pr
     let entries = Checker { schema: &schema, kinds: surroundings.kinds, places: &mut places, problems: &mut problems }
         .entries(&merged);
     if !whole {
-        return Err(problems.sorted());
+        return (None, problems.sorted());
     }
     let config = lower::lower(path, &merged, entries, surroundings.kinds, places, &mut problems);
-    problems.or(config)
+    // Segments that need each other can't be planned.
+    let circular = problems.iter().any(|problem| problem.code == Code::Cycle);
+    ((!circular).then_some(config), problems.sorted())
 }
 
 /// Entries that fit the schema, as JSON.

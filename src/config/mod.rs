@@ -23,7 +23,7 @@ mod suggest;
 mod tree;
 mod validate;
 
-pub use load::{Surroundings, load, load_in};
+pub use load::{Surroundings, load, load_in, survey};
 pub use model::{
     Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,
     OnDelete, Part, Rapid, Refresh, Rule, Scope, Segment, SendOps, Service, Sql, Table, TableFormat, Take, Target,

@@ -185,14 +185,6 @@ impl Problems {
         self
     }
 
-    /// `value` if there are none, else all of them, sorted.
-    ///
-    /// # Errors
-    /// The problems.
-    pub fn or(self, value: impl FnOnce() -> super::Config) -> Result<super::Config, Self> {
-        if self.is_empty() { Ok(value()) } else { Err(self.sorted()) }
-    }
-
     /// A JSON array of [`Problem::to_json`].
     pub fn to_json(&self) -> serde_json::Value {
         self.0.iter().map(Problem::to_json).collect()

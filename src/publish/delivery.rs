@@ -6,7 +6,10 @@ use futures::{StreamExt, TryStreamExt, stream};
 use herald_destinations::contract::Publication;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Ledger, Progress, code, guards, work::{Share, Work}};
+use super::{
+    Failure, Ledger, Progress, code, guards,
+    work::{Share, Work},
+};
 use crate::{
     config::Guards,
     snapshot::{EncodedPartition, LayerWriter, PartitionEncoder},
@@ -74,7 +77,8 @@ impl Walk<'_> {
         let unseen = self.work.spooled.rows();
         let mut seen = 0;
         for bucket in 0..buckets {
-            let (share, encoded) = self.or_cancelled(shares.try_next()).await?.ok_or_else(|| code::internal("a bucket is missing"))?;
+            let (share, encoded) =
+                self.or_cancelled(shares.try_next()).await?.ok_or_else(|| code::internal("a bucket is missing"))?;
             if let (Some(layer), Some(encoded)) = (layer.as_deref_mut(), encoded) {
                 layer.append(encoded)?;
             }

@@ -65,8 +65,9 @@ pub(super) fn blocked(judgement: &Judgement) -> Failure {
             shown(judgement.limit),
             shown(judgement.value)
         ),
-        remedy: "look at `herald plan`; if the change is meant, publish once with `--override REASON`, or change the guard"
-            .into(),
+        remedy:
+            "look at `herald plan`; if the change is meant, publish once with `--override REASON`, or change the guard"
+                .into(),
         retryable: false,
     }
 }
@@ -83,7 +84,10 @@ mod tests {
         let trips = |removed| judge(&GUARDS, &truth(removed), Some(10)).iter().any(|judgement| judgement.trips);
         assert!(!trips(5));
         assert!(trips(6));
-        assert!(!judge(&GUARDS, &truth(6), None).iter().any(|judgement| judgement.trips), "a first publish removes nobody");
+        assert!(
+            !judge(&GUARDS, &truth(6), None).iter().any(|judgement| judgement.trips),
+            "a first publish removes nobody"
+        );
     }
 
     #[test]

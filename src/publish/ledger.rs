@@ -99,11 +99,7 @@ impl Ledger {
 ///
 /// # Errors
 /// `internal`: a broken law is a bug, and the publish must not succeed.
-pub(super) fn conserve(
-    counts: &Account,
-    suppressed_by: &BTreeMap<String, u64>,
-    status: Status,
-) -> Result<(), Failure> {
+pub(super) fn conserve(counts: &Account, suppressed_by: &BTreeMap<String, u64>, status: Status) -> Result<(), Failure> {
     let wanted = counts.suppressed + counts.unchanged + counts.added + counts.updated;
     if counts.resolved != wanted {
         return Err(code::internal(format!("{} members resolved, {wanted} accounted for", counts.resolved)));

@@ -51,13 +51,15 @@ impl Publisher {
         let (activation, target) = self.activation(name)?;
         let mode = if full { Mode::Full } else { activation.mode };
         let spool = self.spool_dir(Uuid::now_v7());
-        let run = Run { publisher: self, activation, target, full, progress, cancel };
+        progress.phase(Phase::Resolving, None);
+        let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
+        let run = Run { publisher: self, activation, target, full, plan, progress, cancel };
         let looked = self.look(&run, activation, mode, sample, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);
         looked.map_err(|stopped| match stopped {
             Stopped::Blocked(failure) | Stopped::Failed(failure) | Stopped::Unsettled(failure) => {
                 PublishError::Failed(failure)
-            },
+            }
         })
     }
 
@@ -69,11 +71,10 @@ impl Publisher {
         sample: usize,
         spool: &std::path::Path,
     ) -> Result<Preview, Stopped> {
-        run.progress.phase(Phase::Resolving, None);
-        let plan = run.plan().await?;
-        let Before { snapshot, buckets, .. } = run.before(&plan, mode).await?;
+        let plan = &run.plan;
+        let Before { snapshot, buckets, .. } = run.before(mode).await?;
         let held = snapshot.as_ref().map(Snapshot::members);
-        let spooled = run.spool(&plan, spool, buckets).await?;
+        let spooled = run.spool(spool, buckets).await?;
         let null_keys = spooled.null_keys();
         let mut walked = Walked::default();
         walked.ledger.counts.resolved = null_keys;
@@ -88,7 +89,7 @@ impl Publisher {
             send: activation.send,
             sequence: 0,
             rebase: false,
-            keys: self.snapshots.keys().clone(),
+            keys: self.snapshots()?.keys().clone(),
         };
         let walk = Walk {
             work: Arc::new(work),

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, PublishKind, Progress, Receipt, Status, code};
+use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run};
 use crate::{
     config::{Activation, Config, Target},
     resolve::{Fault, Resolver},
@@ -18,7 +18,8 @@ use crate::{
 pub struct Publisher {
     pub(super) config: Arc<Config>,
     pub(super) state: State,
-    pub(super) snapshots: SnapshotStore,
+    /// Or why they can't be opened, which stops only those who need them.
+    snapshots: Result<SnapshotStore, Failure>,
     pub(super) resolver: Resolver,
     pub(super) threads: usize,
 }
@@ -56,15 +57,23 @@ impl Publisher {
     /// Opens the data folder of a config.
     ///
     /// # Errors
-    /// `state_newer`, `disk_full`, or `snapshot_unreadable` when the key is lost.
+    /// `state_newer`, `disk_full`.
     pub async fn open(config: Arc<Config>) -> Result<Self, Failure> {
         let data_dir = &config.service.data_dir;
         let state = State::open(data_dir).await?;
-        let keys = Keys::open(data_dir, config.service.encryption_key.as_ref())?;
+        let keys = Keys::open(data_dir, config.service.encryption_key.as_ref());
         let resolver = Resolver::new(config.service.memory, &data_dir.join("spill"))?;
-        let snapshots = SnapshotStore::new(data_dir, keys);
+        let snapshots = keys.map(|keys| SnapshotStore::new(data_dir, keys));
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         Ok(Self { state, snapshots, resolver, threads, config })
+    }
+
+    /// The snapshots.
+    ///
+    /// # Errors
+    /// `snapshot_unreadable` when the key is lost.
+    pub(super) fn snapshots(&self) -> Result<&SnapshotStore, Failure> {
+        self.snapshots.as_ref().map_err(Clone::clone)
     }
 
     /// The state, for those who only read.
@@ -87,8 +96,12 @@ impl Publisher {
         if self.state.activation_state(&activation.name).await.map_err(Failure::from)? != ActivationState::Active {
             return Err(deleted(&activation.name).into());
         }
+        self.snapshots()?;
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
+        // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
+        progress.phase(Phase::Resolving, None);
+        let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
         let mode = if request.full { Mode::Full } else { activation.mode };
         let queued = NewPublish {
             activation: activation.name.clone(),
@@ -105,7 +118,8 @@ impl Publisher {
         receipt.attempts = 1;
         self.state.save(&receipt).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
-        let run = self.run(activation, target, receipt, request.full, progress, cancel);
+        let run =
+            Run { publisher: self, activation, target, full: request.full, plan, progress, cancel }.record(receipt);
         tracing::Instrument::instrument(run, span).await
     }
 
@@ -113,8 +127,7 @@ impl Publisher {
     pub(super) fn activation(&self, name: &str) -> Result<(&Activation, &Target), PublishError> {
         let unknown = || {
             let known = self.config.activations.keys().map(String::as_str);
-            let nearest =
-                known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+            let nearest = known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
             let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
             PublishError::Unknown(format!("no activation `{name}`{hint}"))
         };
@@ -137,7 +150,7 @@ impl Publisher {
         if !wait {
             return Err(busy(activation));
         }
-        progress.phase(super::Phase::Waiting, None);
+        progress.phase(Phase::Waiting, None);
         tokio::select! {
             () = cancel.cancelled() => Err(code::interrupted()),
             lock = ActivationLock::acquire(data_dir, activation, true) => lock?.ok_or_else(|| busy(activation)),

@@ -2,7 +2,10 @@
 
 use herald_destinations::contract::Mode;
 
-use super::{Failure, Ledger, PublishKind, Publisher, Status, code, run::{Pending, commit}};
+use super::{
+    Failure, Ledger, PublishKind, Publisher, Status, code,
+    run::{Pending, commit},
+};
 use crate::{
     config::{Activation, Target},
     state::{InFlight, NewPublish},

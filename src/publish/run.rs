@@ -38,6 +38,7 @@ pub(super) struct Run<'a> {
     pub(super) target: &'a Target,
     /// Whether everything anew was asked for by name.
     pub(super) full: bool,
+    pub(super) plan: PublishPlan,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a CancellationToken,
 }
@@ -49,48 +50,46 @@ pub(super) struct Before {
     pub(super) buckets: u32,
 }
 
-impl Publisher {
+impl Run<'_> {
     /// Runs a publish that is on record, and ends it on record.
-    pub(super) async fn run(
-        &self,
-        activation: &Activation,
-        target: &Target,
-        mut receipt: Receipt,
-        full: bool,
-        progress: &dyn Progress,
-        cancel: &CancellationToken,
-    ) -> Result<Receipt, PublishError> {
-        let spool = self.spool_dir(receipt.id);
-        let run = Run { publisher: self, activation, target, full, progress, cancel };
+    pub(super) async fn record(self, mut receipt: Receipt) -> Result<Receipt, PublishError> {
+        let spool = self.publisher.spool_dir(receipt.id);
         let mut ledger = Ledger::default();
-        let ended = run.go(&mut receipt, &mut ledger, &spool).await;
+        let ended = self.go(&mut receipt, &mut ledger, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);
         receipt.finished_at = Some(chrono::Utc::now());
-        match ended {
-            Ok(pending) => self.acknowledge(&receipt, pending).await?,
+        let (status, failure) = match ended {
+            Ok(pending) => {
+                self.publisher.acknowledge(&receipt, pending).await?;
+                return Ok(receipt);
+            }
             // It stays in flight on record, with its sealed ticket.
             Err(Stopped::Unsettled(failure)) => {
-                tracing::error!(code = failure.code, error = failure.message, "sealed, and committed by the next publish");
+                tracing::error!(
+                    code = failure.code,
+                    error = failure.message,
+                    "sealed, and committed by the next publish"
+                );
                 fill(&mut receipt, &ledger);
                 receipt.counts.owed = ledger.sent();
                 receipt.status = Status::Failed;
                 receipt.error = Some(failure);
+                return Ok(receipt);
             }
-            Err(stopped) => {
-                let (status, failure) = match stopped {
-                    Stopped::Unsettled(failure) => (Status::Failed, failure),
-                    Stopped::Blocked(failure) => (Status::Blocked, failure),
-                    Stopped::Failed(failure) if failure.code == code::INTERRUPTED => (Status::Cancelled, failure),
-                    Stopped::Failed(failure) if failure.code == code::SNAPSHOT_MISSING => (Status::Blocked, failure),
-                    Stopped::Failed(failure) => (Status::Failed, failure),
-                };
-                tracing::error!(code = failure.code, error = failure.message, remedy = failure.remedy, "publish stopped");
-                self.fail(&mut receipt, &ledger, status, failure).await?;
-            }
-        }
+            Err(Stopped::Blocked(failure)) => (Status::Blocked, failure),
+            Err(Stopped::Failed(failure)) => match failure.code.as_str() {
+                code::INTERRUPTED => (Status::Cancelled, failure),
+                code::SNAPSHOT_MISSING => (Status::Blocked, failure),
+                _ => (Status::Failed, failure),
+            },
+        };
+        tracing::error!(code = failure.code, error = failure.message, remedy = failure.remedy, "publish stopped");
+        self.publisher.fail(&mut receipt, &ledger, status, failure).await?;
         Ok(receipt)
     }
+}
 
+impl Publisher {
     /// Puts the end of a publish that did not succeed on record.
     pub(super) async fn fail(
         &self,
@@ -121,24 +120,23 @@ impl Publisher {
             publish: receipt.id,
         };
         self.state.acknowledge(receipt, Some(&row)).await?;
-        self.snapshots.sweep(&receipt.activation, &[&pending.standing.pointer])
+        self.snapshots()?.sweep(&receipt.activation, &[&pending.standing.pointer])
     }
 }
 
 impl Run<'_> {
     async fn go(&self, receipt: &mut Receipt, ledger: &mut Ledger, spool: &Path) -> Result<Pending, Stopped> {
-        self.progress.phase(Phase::Resolving, None);
-        let plan = self.plan().await?;
-        let before = self.before(&plan, receipt.mode).await?;
+        let plan = &self.plan;
+        let before = self.before(receipt.mode).await?;
         if let Some(standing) = before.standing.as_ref().filter(|_| receipt.mode == Mode::Incremental) {
             same_types(&standing.fields, &notes(self.activation, plan.schema()))?;
         }
         let destination = self.publisher.connect(self.activation, self.target).await?;
-        let context = self.context(receipt, &plan, &before);
+        let context = self.context(receipt, &before);
         if before.standing.is_none() {
             self.refuse_lost_state(destination.as_ref(), &context).await?;
         }
-        let spooled = self.spool(&plan, spool, before.buckets).await?;
+        let spooled = self.spool(spool, before.buckets).await?;
         let null_keys = spooled.null_keys();
         let rebase = receipt.mode == Mode::Full
             || before.standing.as_ref().is_none_or(|standing| standing.pointer.partitions != before.buckets);
@@ -153,11 +151,11 @@ impl Run<'_> {
             send: self.activation.send,
             sequence: u32::try_from(receipt.sequence).unwrap_or(u32::MAX),
             rebase,
-            keys: self.publisher.snapshots.keys().clone(),
+            keys: self.publisher.snapshots()?.keys().clone(),
         });
         let name = if rebase { "base" } else { "layer" };
         let mut layer =
-            self.publisher.snapshots.layer(&receipt.activation, receipt.id, name, &plan.codec().stored_type())?;
+            self.publisher.snapshots()?.layer(&receipt.activation, receipt.id, name, &plan.codec().stored_type())?;
 
         let ticket = destination.ticket(&context);
         self.publisher.state.put_ticket(receipt.id, &ticket, &serde_json::Value::Null).await.map_err(Failure::from)?;
@@ -171,15 +169,13 @@ impl Run<'_> {
             cancel: self.cancel,
             threads: self.publisher.threads,
         };
-        let delivered = self
-            .deliver(destination.as_ref(), &context, &plan, walk, &mut layer, ledger, null_keys)
-            .await;
+        let delivered = self.deliver(destination.as_ref(), &context, walk, &mut layer, ledger, null_keys).await;
         let (sealed, members) = match delivered {
             Ok(sealed) => sealed,
             Err(stopped) => return Err(discarded(destination.as_ref(), &ticket, stopped).await),
         };
         drop(work);
-        let pending = self.pending(receipt, ledger, &plan, before.standing, layer, before.buckets, rebase, members);
+        let pending = self.pending(receipt, ledger, before.standing, layer, before.buckets, rebase, members);
         let pending = match pending {
             Ok(pending) => pending,
             Err(failure) => return Err(discarded(destination.as_ref(), &ticket, failure.into()).await),
@@ -194,22 +190,9 @@ impl Run<'_> {
         }
     }
 
-    pub(super) async fn plan(&self) -> Result<PublishPlan, Failure> {
-        let planned = self.publisher.resolver.plan(&self.publisher.config, self.activation).await;
-        planned.map_err(|faults| {
-            let first = faults.first();
-            Failure {
-                code: code::SOURCE_UNREADABLE.into(),
-                message: first.map_or_else(String::new, |fault| format!("{}: {}", fault.at, fault.message)),
-                remedy: "run `herald check`, which shows every problem with its place".into(),
-                retryable: false,
-            }
-        })
-    }
-
     /// What the last acknowledged publish left.
-    pub(super) async fn before(&self, plan: &PublishPlan, mode: Mode) -> Result<Before, Failure> {
-        let publisher = self.publisher;
+    pub(super) async fn before(&self, mode: Mode) -> Result<Before, Failure> {
+        let (publisher, plan) = (self.publisher, &self.plan);
         let row = publisher.state.snapshot(&self.activation.name).await?;
         // Another place, or another table: what is held there says nothing of this one.
         let row = row.filter(|row| row.identity == publisher.identity(self.activation, self.target));
@@ -222,7 +205,7 @@ impl Run<'_> {
             })?;
         let wanted = plan.buckets().await?;
         let Some(standing) = standing else { return Ok(Before { standing: None, snapshot: None, buckets: wanted }) };
-        let snapshot = publisher.snapshots.open(&self.activation.name, &standing.pointer)?;
+        let snapshot = publisher.snapshots()?.open(&self.activation.name, &standing.pointer)?;
         let same_keys = snapshot.key_type().is_none_or(|held| held == plan.codec().stored_type());
         if !same_keys && mode == Mode::Incremental {
             return Err(Failure {
@@ -234,21 +217,17 @@ impl Run<'_> {
         }
         // A snapshot is split further only when it is worth writing it anew.
         let partitions = standing.pointer.partitions;
-        let buckets = if wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions) { wanted } else { partitions };
+        let buckets =
+            if wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions) { wanted } else { partitions };
         Ok(Before { standing: Some(standing), snapshot: same_keys.then_some(snapshot), buckets })
     }
 
-    pub(super) async fn spool(
-        &self,
-        plan: &PublishPlan,
-        folder: &Path,
-        buckets: u32,
-    ) -> Result<crate::resolve::Spooled, Failure> {
+    pub(super) async fn spool(&self, folder: &Path, buckets: u32) -> Result<crate::resolve::Spooled, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| code::disk(&error, "make the spool's folder"))?;
-        plan.spool(folder, buckets, self.publisher.snapshots.keys(), self.cancel).await
+        self.plan.spool(folder, buckets, self.publisher.snapshots()?.keys(), self.cancel).await
     }
 
-    fn context(&self, receipt: &Receipt, plan: &PublishPlan, before: &Before) -> PublishContext {
+    fn context(&self, receipt: &Receipt, before: &Before) -> PublishContext {
         PublishContext {
             publish: receipt.id,
             sequence: receipt.sequence,
@@ -257,8 +236,8 @@ impl Run<'_> {
             segment: receipt.segment.clone(),
             mode: receipt.mode,
             started_at: receipt.started_at.unwrap_or(receipt.queued_at),
-            schema: Arc::clone(plan.schema()),
-            member_type: plan.member_type(),
+            schema: Arc::clone(self.plan.schema()),
+            member_type: self.plan.member_type(),
             files: self.activation.files.clone(),
             cancel: self.cancel.clone(),
         }
@@ -266,11 +245,7 @@ impl Run<'_> {
 
     /// A target that holds publishes of an activation without a snapshot: its state was lost. Publishing the changes
     /// since nothing would add everybody again and forget every removal.
-    async fn refuse_lost_state(
-        &self,
-        destination: &dyn Destination,
-        context: &PublishContext,
-    ) -> Result<(), Failure> {
+    async fn refuse_lost_state(&self, destination: &dyn Destination, context: &PublishContext) -> Result<(), Failure> {
         if self.full || self.publisher.state.last_good(&self.activation.name).await?.is_some() {
             return Ok(());
         }
@@ -279,7 +254,10 @@ impl Run<'_> {
             None => Ok(()),
             Some(last) => Err(Failure {
                 code: code::SNAPSHOT_MISSING.into(),
-                message: format!("the target holds publishes of `{}` up to number {last}, and there is no snapshot", context.activation),
+                message: format!(
+                    "the target holds publishes of `{}` up to number {last}, and there is no snapshot",
+                    context.activation
+                ),
                 remedy: "restore the data folder, or publish once with `--full`".into(),
                 retryable: false,
             }),
@@ -291,7 +269,6 @@ impl Run<'_> {
         &self,
         destination: &dyn Destination,
         context: &PublishContext,
-        plan: &PublishPlan,
         walk: Walk<'_>,
         layer: &mut LayerWriter,
         ledger: &mut Ledger,
@@ -307,7 +284,7 @@ impl Run<'_> {
         if ledger.duplicates > 0 {
             tracing::warn!(rows = ledger.duplicates, "rows with the key of another were left out");
         }
-        plan.check_sources().await?;
+        self.plan.check_sources().await?;
         let account = Account { delivered: ledger.sent(), ..ledger.counts };
         let sealed = publication.seal(account).await.map_err(Failure::from)?;
         Ok((sealed, walked.members))
@@ -318,14 +295,13 @@ impl Run<'_> {
         &self,
         receipt: &Receipt,
         ledger: &Ledger,
-        plan: &PublishPlan,
         standing: Option<Standing>,
         layer: LayerWriter,
         buckets: u32,
         rebase: bool,
         members: u64,
     ) -> Result<Pending, Failure> {
-        let store = &self.publisher.snapshots;
+        let store = self.publisher.snapshots()?;
         let layer = layer.finish()?;
         // An incremental publish without changes writes nothing that a consumer could wait for.
         let sequence = match receipt.mode {
@@ -339,7 +315,7 @@ impl Run<'_> {
                 pointer.layers.push(layer);
                 pointer.members = members;
                 if pointer.wants_compaction() {
-                    store.compact(&receipt.activation, receipt.id, &pointer, &plan.codec().stored_type())?
+                    store.compact(&receipt.activation, receipt.id, &pointer, &self.plan.codec().stored_type())?
                 } else {
                     pointer
                 }
@@ -350,7 +326,7 @@ impl Run<'_> {
         receipt.counts.delivered = ledger.sent();
         receipt.status = Status::Succeeded;
         conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
-        let standing = Standing { pointer, fields: notes(self.activation, plan.schema()), sequence };
+        let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
         Ok(Pending { receipt, identity: self.publisher.identity(self.activation, self.target), standing })
     }
 }

@@ -77,7 +77,7 @@ impl Publisher {
         receipt.finished_at = Some(chrono::Utc::now());
         if receipt.status == Status::Succeeded {
             self.state.forget_snapshot(name).await.map_err(Failure::from)?;
-            self.snapshots.sweep(name, &[])?;
+            self.snapshots()?.sweep(name, &[])?;
         }
         self.state.finish(&receipt).await.map_err(Failure::from)?;
         if receipt.status == Status::Succeeded {
@@ -105,7 +105,8 @@ impl Publisher {
         Err(Failure {
             code: "target_refused".into(),
             message: format!("{left} objects could not be removed, such as `{}`", first.map_or("", String::as_str)),
-            remedy: "let the target's credentials delete objects, then delete again: it goes on where it stopped".into(),
+            remedy: "let the target's credentials delete objects, then delete again: it goes on where it stopped"
+                .into(),
             retryable: true,
         })
     }

@@ -47,8 +47,10 @@ impl Publisher {
                 let receipt = self.state.receipt(id).await.map_err(Failure::from)?;
                 let receipt = receipt.ok_or_else(|| PublishError::Unknown(format!("no publish `{id}`")))?;
                 let standing = self.standing_receipts(&receipt.activation).await?;
+                // One whose objects were taken back or written over has nothing left to read.
+                let nothing = Receipt { files: Vec::new(), extras: Vec::new(), ..receipt };
                 let standing = standing.into_iter().find(|standing| standing.id == id);
-                found.extend(self.read_back(standing.unwrap_or(receipt), depth).await?);
+                found.extend(self.read_back(standing.unwrap_or(nothing), depth).await?);
             }
             Some(name) => {
                 self.activation(name)?;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array},
+    array::{
+        Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
+    },
     compute::{concat, sort_to_indices, take, take_record_batch},
     datatypes::{SchemaRef, UInt32Type},
     error::ArrowError,
@@ -173,11 +175,7 @@ impl Work {
             let by = Arc::new(sequences(gone.len())) as ArrayRef;
             (gone, nothing, by)
         };
-        sorted(
-            &[keys, rest],
-            &[prints_changed, rest_prints],
-            &[Arc::new(sequences(changed.len())), rest_sequences],
-        )
+        sorted(&[keys, rest], &[prints_changed, rest_prints], &[Arc::new(sequences(changed.len())), rest_sequences])
     }
 
     fn untouched(
@@ -191,7 +189,13 @@ impl Work {
         removed.values().iter().for_each(|row| touched[*row as usize] = true);
         let updated = take(&resolved.keys, updated, None)?;
         crate::snapshot::rows_in_both(&updated, &held.keys, |_, row| touched[row] = true)?;
-        Ok(touched.iter().enumerate().filter(|(_, touched)| !**touched).map(|(row, _)| row as u32).collect::<Vec<_>>().into())
+        Ok(touched
+            .iter()
+            .enumerate()
+            .filter(|(_, touched)| !**touched)
+            .map(|(row, _)| row as u32)
+            .collect::<Vec<_>>()
+            .into())
     }
 }
 

@@ -105,7 +105,11 @@ impl Resolver {
             (Some(selection), Some(record)) if faults.is_empty() => {
                 let local = engine::session(&self.runtime, 1);
                 PublishPlan::new(session, local, config, tables, selection, sets, record).await.map_err(|failure| {
-                    vec![Fault::new(format!("activations.{}", activation.name), Code::SourceUnreadable, failure.message)]
+                    vec![Fault::new(
+                        format!("activations.{}", activation.name),
+                        Code::SourceUnreadable,
+                        failure.message,
+                    )]
                 })
             }
             _ => Err(faults),

@@ -40,11 +40,7 @@ pub(super) fn walk(left: &ArrayRef, right: &ArrayRef, mut each: impl FnMut(Side)
 ///
 /// # Errors
 /// When the columns' types differ or can't be compared.
-pub fn rows_in_both(
-    left: &ArrayRef,
-    right: &ArrayRef,
-    mut each: impl FnMut(usize, usize),
-) -> Result<(), ArrowError> {
+pub fn rows_in_both(left: &ArrayRef, right: &ArrayRef, mut each: impl FnMut(usize, usize)) -> Result<(), ArrowError> {
     walk(left, right, |side| {
         if let Side::Both(left, right) = side {
             each(left, right);

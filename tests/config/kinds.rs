@@ -1,13 +1,13 @@
 //! The `targets` map, over the kinds that Herald has.
 
 use herald::config::{Config, Problems, Surroundings, load_in};
-use herald_destinations::{contract::Kind, local, s3::S3};
+use herald_destinations::{contract::Kind, local, s3};
 
 use super::support::Files;
 
 fn load(options: &str) -> Result<Config, Problems> {
     let files = Files::one(&format!("targets:\n  t: {options}\n"));
-    let kinds: [&dyn Kind; 2] = [local::KIND, &S3];
+    let kinds: [&dyn Kind; 2] = [local::KIND, s3::KIND];
     load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds })
 }
 

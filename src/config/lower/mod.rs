@@ -29,14 +29,14 @@ pub(super) fn lower(
     kinds: &[&dyn Kind],
     places: Places,
     problems: &mut Problems,
-) -> impl FnOnce() -> Config + use<> {
+) -> Config {
     let mut lowering = Lowering { names: Names::of(merged), places: &places, problems };
     let service = lowering.service(entries.service, path);
     let tables = lowering.tables(entries.sources, merged);
     let segments = lowering.segments(entries.segments, &tables);
     let targets = lowering.targets(entries.targets, kinds);
     let activations = lowering.activations(entries.activations, &segments, &tables);
-    move || Config { service, tables, segments, targets, activations, places }
+    Config { service, tables, segments, targets, activations, places }
 }
 
 /// Every name that the config gives, also those of entries that do not fit.
