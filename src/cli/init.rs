@@ -12,11 +12,16 @@ use crate::sample;
 pub(super) fn run(args: &Init, output: Output) -> Result<Exit, Stop> {
     let refused = |error: sample::SampleError| Stop::usage(error.to_string(), "give another folder: `herald init DIR`");
     if let Some(generation) = args.generation {
-        sample::change(&args.dir, generation).map_err(refused)?;
+        let changes = sample::change(&args.dir, generation).map_err(refused)?;
         if output.json() {
-            output.document(&json!({ "dir": args.dir, "generation": generation }))?;
+            output.document(&json!({ "dir": args.dir, "generation": generation, "changes": changes }))?;
         } else {
-            output.text(format_args!("the lake in {} now stands in generation {generation}", args.dir.display()))?;
+            let sample::Changes { added, updated, removed } = changes;
+            output.text(format_args!(
+                "the lake in {} is now that of day {generation}: of its people, {added} are new, {updated} changed, \
+                 {removed} are gone",
+                args.dir.display()
+            ))?;
         }
         return Ok(Exit::Done);
     }

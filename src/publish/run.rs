@@ -231,7 +231,7 @@ impl Run<'_> {
         PublishContext {
             publish: receipt.id,
             sequence: receipt.sequence,
-            previous: before.standing.as_ref().map(|standing| standing.sequence),
+            previous: before.standing.as_ref().and_then(|standing| standing.sequence),
             activation: receipt.activation.clone(),
             segment: receipt.segment.clone(),
             mode: receipt.mode,
@@ -303,6 +303,11 @@ impl Run<'_> {
     ) -> Result<Pending, Failure> {
         let store = self.publisher.snapshots()?;
         let layer = layer.finish()?;
+        // An incremental publish without changes writes nothing that a consumer could wait for.
+        let sequence = match receipt.mode {
+            Mode::Incremental if ledger.sent() == 0 => standing.as_ref().and_then(|standing| standing.sequence),
+            _ => Some(receipt.sequence),
+        };
         let pointer = match standing.filter(|_| !rebase) {
             None => Pointer { layers: vec![layer], members, ..store.empty(buckets) },
             Some(standing) => {
@@ -321,8 +326,7 @@ impl Run<'_> {
         receipt.counts.delivered = ledger.sent();
         receipt.status = Status::Succeeded;
         conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
-        let standing =
-            Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence: receipt.sequence };
+        let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
         Ok(Pending { receipt, identity: self.publisher.identity(self.activation, self.target), standing })
     }
 }

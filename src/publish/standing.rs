@@ -17,8 +17,8 @@ pub(super) struct Standing {
     pub(super) pointer: Pointer,
     /// The record's fields.
     pub(super) fields: Vec<FieldNote>,
-    /// The publish that was acknowledged last; manifests name it as the one before.
-    pub(super) sequence: u64,
+    /// The last publish that wrote a manifest; the next manifest names it as the one before.
+    pub(super) sequence: Option<u64>,
 }
 
 /// A field as it was published.

@@ -121,7 +121,7 @@ fn changes(person: u64, round: u32) -> bool {
 }
 
 /// How the `individual` table of a generation differs from the one before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Changes {
     /// People who are new.
     pub added: u64,

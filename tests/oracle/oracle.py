@@ -203,7 +203,10 @@ def main():
     faults.expect(len(set(sequences)) == len(sequences), f"two manifests have one sequence: {sequences}")
     # In full files the key stands under the name that the activation gives it: here always the first.
     consumer = Consumer(db, fields, fields[0][0], faults)
+    before = None
     for folder, manifest in applied:
+        faults.expect(manifest["previous"] == before, f"sequence {manifest['sequence']}: previous is {manifest['previous']}, the manifest before is {before}")
+        before = manifest["sequence"]
         consumer.apply(folder, manifest)
     compare(db, fields, faults)
     members = db.execute("SELECT count(*) FROM expected").fetchone()[0]
