@@ -132,9 +132,9 @@ impl Run<'_> {
             same_types(&standing.fields, &notes(self.activation, plan.schema()))?;
         }
         let destination = self.publisher.connect(self.activation, self.target).await?;
-        let context = self.context(receipt, &before);
+        let mut context = self.context(receipt, &before);
         if before.standing.is_none() {
-            self.refuse_lost_state(destination.as_ref(), &context).await?;
+            self.past_lost_state(destination.as_ref(), &mut context, receipt).await?;
         }
         let spooled = self.spool(spool, before.buckets).await?;
         let null_keys = spooled.null_keys();
@@ -243,16 +243,22 @@ impl Run<'_> {
         }
     }
 
-    /// A target that holds publishes of an activation without a snapshot: its state was lost. Publishing the changes
-    /// since nothing would add everybody again and forget every removal.
-    async fn refuse_lost_state(&self, destination: &dyn Destination, context: &PublishContext) -> Result<(), Failure> {
-        if self.full || self.publisher.state.last_good(&self.activation.name).await?.is_some() {
+    /// A target that holds publishes of an activation that has no record of any: its state was lost. Publishing the
+    /// changes since nothing would add everybody again and forget every removal, so that only a full publish may go
+    /// on, and with a sequence past all that consumers have seen.
+    async fn past_lost_state(
+        &self,
+        destination: &dyn Destination,
+        context: &mut PublishContext,
+        receipt: &mut Receipt,
+    ) -> Result<(), Failure> {
+        if self.publisher.state.last_good(&self.activation.name).await?.is_some() {
             return Ok(());
         }
         let manifests = destination.manifests(context).await?;
-        match manifests.iter().map(|manifest| manifest.sequence).max() {
-            None => Ok(()),
-            Some(last) => Err(Failure {
+        let Some(last) = manifests.iter().map(|manifest| manifest.sequence).max() else { return Ok(()) };
+        if !self.full {
+            return Err(Failure {
                 code: code::SNAPSHOT_MISSING.into(),
                 message: format!(
                     "the target holds publishes of `{}` up to number {last}, and there is no snapshot",
@@ -260,8 +266,14 @@ impl Run<'_> {
                 ),
                 remedy: "restore the data folder, or publish once with `--full`".into(),
                 retryable: false,
-            }),
+            });
         }
+        if receipt.sequence <= last {
+            self.publisher.state.renumber(receipt, last).await?;
+            context.sequence = receipt.sequence;
+        }
+        context.previous = Some(last);
+        Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "the phases of one publish, told apart by type")]

@@ -101,6 +101,29 @@ impl State {
         Ok(receipt)
     }
 
+    /// Moves a publish, and all that follow, past a sequence that was given out before the state was lost: consumers
+    /// apply manifests in the order of their sequences.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn renumber(&self, receipt: &mut Receipt, past: u64) -> Result<(), StateError> {
+        let sequence = i64::try_from(past + 1).map_err(StateError::internal)?;
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE activations SET sequence = max(sequence, ?2) WHERE name = ?1")
+            .bind(&receipt.activation)
+            .bind(sequence)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE publishes SET sequence = ?2 WHERE id = ?1")
+            .bind(receipt.id.to_string())
+            .bind(sequence)
+            .execute(&mut *transaction)
+            .await?;
+        receipt.sequence = past + 1;
+        store(&mut transaction, receipt).await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Stores how a publish stands. Once it has ended, its ticket goes in the same transaction.
     ///
     /// # Errors

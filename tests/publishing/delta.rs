@@ -158,15 +158,20 @@ fn a_lost_key_is_never_a_silent_first_publish() {
 #[test]
 fn a_lost_state_beside_delivered_publishes_blocks_until_everything_is_sent_anew() {
     let home = Home::new(&config(INCREMENTAL, ""));
-    people(&home, &[("a", "Ann", 1.0, true)]);
-    home.publish(&["a"]);
+    for score in [1.0, 2.0, 3.0, 4.0] {
+        people(&home, &[("a", "Ann", score, true)]);
+        home.publish(&["a"]);
+    }
     std::fs::remove_dir_all(home.path("herald-data")).unwrap();
+    people(&home, &[("b", "Bo", 1.0, true)]);
     let (status, receipt) = home.json(&["publish", "a"]);
     assert_eq!((status, &receipt["error"]["code"]), (4, &json!("snapshot_missing")));
-    home.publish(&["a", "--full"]);
-    people(&home, &[("a", "Ann", 2.0, true)]);
+    let full = home.publish(&["a", "--full"]);
+    assert_eq!(full["sequence"], 5, "consumers go on from what they have seen");
+    people(&home, &[("b", "Bo", 2.0, true)]);
     assert_eq!(count(&home.publish(&["a"]), "updated"), 1);
-    assert_eq!(home.held()["a"]["score"], "2.0");
+    let held = home.held();
+    assert_eq!((held.len(), held["b"]["score"].as_str()), (1, "2.0"));
 }
 
 #[test]
