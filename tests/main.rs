@@ -7,3 +7,6 @@ mod oracle;
 mod publishing;
 mod state;
 mod support;
+#[path = "../destinations/tests/support/mod.rs"]
+#[allow(dead_code, reason = "the servers' other users are in the tests of the destinations")]
+mod servers;

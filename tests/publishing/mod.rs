@@ -2,8 +2,10 @@
 
 mod crash;
 mod delta;
+mod full_disk;
 mod privacy;
 mod records;
+mod remote;
 mod segments;
 mod trouble;
 
