@@ -276,7 +276,6 @@ impl Run<'_> {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the phases of one publish, told apart by type")]
     async fn deliver(
         &self,
         destination: &dyn Destination,

@@ -165,12 +165,15 @@ pub(super) fn filtered(rows: RecordBatch, layout: &Layout) -> Result<(RecordBatc
     Ok((rows, suppressed as u64))
 }
 
+/// Members by the required field that they lack.
+pub(super) type Lacking = Vec<(usize, u64)>;
+
 /// Records that have every required field; counts the others by the first field that they lack.
 pub(super) fn required(
     keys: ArrayRef,
     records: RecordBatch,
     require: &[usize],
-) -> Result<(ArrayRef, RecordBatch, Vec<(usize, u64)>), ArrowError> {
+) -> Result<(ArrayRef, RecordBatch, Lacking), ArrowError> {
     let mut kept: Option<BooleanArray> = None;
     let mut lacking = Vec::new();
     for field in require {

@@ -124,7 +124,7 @@ pub(super) fn email(generation: u32) -> Result<RecordBatch, ArrowError> {
 pub(super) fn phone(generation: u32) -> Result<RecordBatch, ArrowError> {
     let (mut key, mut member, mut number) = (StringBuilder::new(), StringBuilder::new(), StringBuilder::new());
     let (mut consent, mut changed) = (StringBuilder::new(), TimestampMicrosecondBuilder::new());
-    for person in people(generation).filter(|person| draw(*person, Fact::HasPhone, 0) % 5 != 0) {
+    for person in people(generation).filter(|person| !draw(*person, Fact::HasPhone, 0).is_multiple_of(5)) {
         key.append_value(format!("{}-P0", id(person)));
         member.append_value(id(person));
         number.append_option(as_typed(person));

@@ -20,6 +20,9 @@ pub struct AuditEntry {
     pub detail: Option<String>,
 }
 
+/// `at`, `who`, `what`, `activation`, `detail`.
+type Row = (String, String, String, Option<String>, Option<String>);
+
 impl State {
     /// Writes a line.
     ///
@@ -43,7 +46,7 @@ impl State {
     /// # Errors
     /// When the state can't be read.
     pub async fn audits(&self, limit: u32) -> Result<Vec<AuditEntry>, StateError> {
-        let found: Vec<(String, String, String, Option<String>, Option<String>)> =
+        let found: Vec<Row> =
             sqlx::query_as("SELECT at, who, what, activation, detail FROM audit ORDER BY number DESC LIMIT ?1")
                 .bind(limit)
                 .fetch_all(self.read())

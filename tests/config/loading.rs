@@ -47,7 +47,7 @@ fn a_name_given_twice_names_both_places() {
     let a = files.folder.path().join("a.yaml");
     assert_eq!(
         files.lines(),
-        [format!("b/b.yaml:3:3: duplicate_name: segments.gold: given twice; it also stands at a.yaml:11:3")],
+        ["b/b.yaml:3:3: duplicate_name: segments.gold: given twice; it also stands at a.yaml:11:3"],
         "{}",
         a.display()
     );

@@ -49,7 +49,8 @@ fn what_is_published_to_s3_is_verified_there_read_as_a_source_and_taken_back() {
     // The full publish's part, found by a glob, is another config's table.
     let part = first["files"][0]["path"].as_str().unwrap();
     let glob = format!("s3://{}/{prefix}{}/*.parquet", seaweed::BUCKET, part.rsplit_once('/').unwrap().0);
-    let downstream = Home::new(&config(ACTIVATION, "").replace("lake/person.parquet", &glob).replace(", updated_at: at", ""));
+    let downstream =
+        Home::new(&config(ACTIVATION, "").replace("lake/person.parquet", &glob).replace(", updated_at: at", ""));
     people(&downstream, &[]);
     let published = downstream
         .command(&["publish", "a", "--json"])
