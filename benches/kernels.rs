@@ -1,10 +1,14 @@
 //! The kernels that every row passes through. `cargo bench --bench kernels`.
 
-use std::hint::black_box;
+use std::{hint::black_box, sync::Arc};
 
-use arrow::array::StringViewArray;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use herald::{
+    config::Key,
+    snapshot::{Held, Keys, delta, fingerprints},
+};
 use herald_destinations::identity::{
     PhoneRegion, Text, normalize_email, normalize_name, normalize_phone, sha256_email, sha256_hex, sha256_phone,
 };
@@ -18,7 +22,7 @@ fn column(text: impl Fn(u32) -> String) -> StringViewArray {
 }
 
 fn group(criterion: &mut Criterion) -> BenchmarkGroup<'_, WallTime> {
-    let mut group = criterion.benchmark_group("identity");
+    let mut group = criterion.benchmark_group("kernels");
     group.throughput(Throughput::Elements(u64::from(ROWS)));
     group
 }
@@ -58,5 +62,30 @@ fn phones(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(kernels, emails, phones);
+/// Records as they are compared: keys ascending, a text, a float.
+fn records(from: u32) -> (ArrayRef, RecordBatch) {
+    let keys: ArrayRef = Arc::new(StringArray::from_iter_values((from..from + ROWS).map(|n| format!("U{n:012}"))));
+    let names: ArrayRef = Arc::new(StringArray::from_iter_values((from..from + ROWS).map(|n| format!("Name {}", n % 97))));
+    let scores: ArrayRef = Arc::new(Float64Array::from_iter_values((from..from + ROWS).map(|n| f64::from(n) * 0.01)));
+    let records = RecordBatch::try_from_iter([("id", Arc::clone(&keys)), ("name", names), ("score", scores)]);
+    (keys, records.expect("columns of one length"))
+}
+
+fn comparing(criterion: &mut Criterion) {
+    let secret = Keys::derive(&Key([7; 32]));
+    let (keys, wanted) = records(0);
+    let prints = fingerprints(&wanted, &secret).expect("types with a fingerprint");
+    // An eighth of the members left, as many are new, the rest is the same.
+    let (held_keys, held) = records(ROWS / 8);
+    let held = Held {
+        keys: held_keys,
+        fingerprints: fingerprints(&held, &secret).expect("types with a fingerprint"),
+        sequences: UInt32Array::from_value(1, ROWS as usize),
+    };
+    let mut group = group(criterion);
+    group.bench_function("fingerprints", |b| b.iter(|| black_box(fingerprints(&wanted, &secret))));
+    group.bench_function("delta", |b| b.iter(|| black_box(delta(&keys, &prints, Some(&held)))));
+}
+
+criterion_group!(kernels, emails, phones, comparing);
 criterion_main!(kernels);
