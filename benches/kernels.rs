@@ -1,4 +1,5 @@
 //! The kernels that every row passes through. `cargo bench --bench kernels`.
+#![allow(clippy::expect_used, reason = "a bench over made-up rows has nobody to hand an error to")]
 
 use std::{hint::black_box, sync::Arc};
 
