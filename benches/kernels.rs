@@ -66,7 +66,8 @@ fn phones(criterion: &mut Criterion) {
 /// Records as they are compared: keys ascending, a text, a float.
 fn records(from: u32) -> (ArrayRef, RecordBatch) {
     let keys: ArrayRef = Arc::new(StringArray::from_iter_values((from..from + ROWS).map(|n| format!("U{n:012}"))));
-    let names: ArrayRef = Arc::new(StringArray::from_iter_values((from..from + ROWS).map(|n| format!("Name {}", n % 97))));
+    let names: ArrayRef =
+        Arc::new(StringArray::from_iter_values((from..from + ROWS).map(|n| format!("Name {}", n % 97))));
     let scores: ArrayRef = Arc::new(Float64Array::from_iter_values((from..from + ROWS).map(|n| f64::from(n) * 0.01)));
     let records = RecordBatch::try_from_iter([("id", Arc::clone(&keys)), ("name", names), ("score", scores)]);
     (keys, records.expect("columns of one length"))

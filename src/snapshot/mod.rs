@@ -17,9 +17,12 @@ mod fingerprint;
 mod key;
 mod layer;
 mod merge;
+mod pread;
 mod reader;
 mod secret;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub use delta::{Delta, delta};
 pub use fingerprint::fingerprints;

@@ -17,7 +17,9 @@ use super::{
     Keys, Pointer, Rows,
     key::{hashes, partition},
     layer::binding,
-    merge, secret,
+    merge,
+    pread::SharedFile,
+    secret,
 };
 use crate::publish::Failure;
 
@@ -35,7 +37,7 @@ pub struct Snapshot {
 
 #[derive(Debug)]
 struct LayerFile {
-    file: File,
+    file: SharedFile,
     metadata: ArrowReaderMetadata,
 }
 
@@ -93,11 +95,10 @@ impl Snapshot {
     #[expect(clippy::unused_self, reason = "reads as a step of `read`")]
     fn read_group(&self, layer: &LayerFile, group: usize) -> Result<RecordBatch, ParquetError> {
         let rows = usize::try_from(layer.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
-        let reader =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(layer.file.try_clone()?, layer.metadata.clone())
-                .with_row_groups(vec![group])
-                .with_batch_size(rows.max(1))
-                .build()?;
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(layer.file.clone(), layer.metadata.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(rows.max(1))
+            .build()?;
         let batches = reader.collect::<Result<Vec<_>, _>>()?;
         Ok(concat_batches(layer.metadata.schema(), &batches)?)
     }
@@ -115,7 +116,7 @@ impl Snapshot {
 }
 
 fn open(folder: &Path, activation: &str, name: &str, keys: &Keys) -> Result<LayerFile, ParquetError> {
-    let file = File::open(folder.join(name))?;
+    let file = SharedFile::new(File::open(folder.join(name))?)?;
     let decryption =
         FileDecryptionProperties::builder(keys.file.to_vec()).with_aad_prefix(binding(activation, name)).build()?;
     let options = ArrowReaderOptions::new().with_file_decryption_properties(decryption);
