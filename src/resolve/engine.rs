@@ -17,6 +17,8 @@ use crate::publish::{Failure, code};
 
 /// The engine's share of `service.engine.memory`; the rest is for buckets, encoders and uploads.
 const SHARE: f64 = 0.5;
+/// Rows of a batch. Each is cut into a slice a bucket, so that it should hold some hundred for every bucket.
+const BATCH_ROWS: usize = 32_768;
 /// Consumers that are named when memory runs out.
 const NAMED_CONSUMERS: NonZeroUsize = NonZeroUsize::new(3).expect("three is not zero");
 
@@ -38,7 +40,8 @@ pub(super) fn runtime(memory: u64, spill: &Path) -> Result<Arc<RuntimeEnv>, Fail
 
 /// A session with Herald's functions and no tables.
 pub(super) fn session(runtime: &Arc<RuntimeEnv>, threads: usize) -> SessionContext {
-    let mut config = SessionConfig::new().with_target_partitions(threads).with_information_schema(false);
+    let mut config =
+        SessionConfig::new().with_target_partitions(threads).with_batch_size(BATCH_ROWS).with_information_schema(false);
     // "The latest first" should not begin with those of unknown date.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
     let state = SessionStateBuilder::new()

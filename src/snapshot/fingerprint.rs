@@ -100,39 +100,46 @@ impl Column {
         })
     }
 
-    /// Every value begins with a byte that says null or not, and texts with their length, so that no two rows
-    /// of different values have the same bytes.
+    /// Every value begins with something that says null or not, and texts with their length, so that no two rows of
+    /// different values have the same bytes.
     fn append(&self, row: usize, out: &mut Vec<u8>) {
-        let mut fixed = |null: bool, bytes: &[u8]| {
-            out.push(u8::from(!null));
-            if !null {
-                out.extend_from_slice(bytes);
-            }
-        };
         match self {
-            Self::Text(array) if !array.is_null(row) => sized(array.value(row).as_bytes(), out),
-            Self::Bytes(array) if !array.is_null(row) => sized(array.value(row), out),
-            Self::Text(_) | Self::Bytes(_) => out.push(0),
-            Self::Integer(array) => fixed(array.is_null(row), &array.value(row).to_le_bytes()),
+            Self::Text(array) => sized((!array.is_null(row)).then(|| array.value(row).as_bytes()), out),
+            Self::Bytes(array) => sized((!array.is_null(row)).then(|| array.value(row)), out),
+            Self::Integer(array) => fixed(array.is_null(row), array.value(row).to_le_bytes(), out),
             Self::Float(array) => {
                 let (digits, exponent) = significant(array.value(row));
-                fixed(array.is_null(row), &digits.to_le_bytes());
-                out.extend_from_slice(&exponent.to_le_bytes());
+                // Twelve digits take 41 bits with their sign; the exponent has the rest.
+                let packed = (digits << 20) ^ i64::from(exponent & 0xf_ffff);
+                fixed(array.is_null(row), packed.to_le_bytes(), out);
             }
-            Self::Boolean(array) => fixed(array.is_null(row), &[u8::from(array.value(row))]),
+            Self::Boolean(array) => fixed(array.is_null(row), [u8::from(array.value(row))], out),
             Self::Decimal(array, scale) => {
-                fixed(array.is_null(row), &array.value(row).to_le_bytes());
-                out.extend_from_slice(&scale.to_le_bytes());
+                fixed(array.is_null(row), array.value(row).to_le_bytes(), out);
+                out.push(scale.to_le_bytes()[0]);
             }
-            Self::Date(array) => fixed(array.is_null(row), &array.value(row).to_le_bytes()),
+            Self::Date(array) => fixed(array.is_null(row), array.value(row).to_le_bytes(), out),
         }
     }
 }
 
-fn sized(bytes: &[u8], out: &mut Vec<u8>) {
-    out.push(1);
-    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-    out.extend_from_slice(bytes);
+fn fixed<const N: usize>(null: bool, bytes: [u8; N], out: &mut Vec<u8>) {
+    out.push(u8::from(!null));
+    if !null {
+        out.extend_from_slice(&bytes);
+    }
+}
+
+/// The length counts from 1: 0 is null.
+fn sized(bytes: Option<&[u8]>, out: &mut Vec<u8>) {
+    match bytes {
+        None => out.extend_from_slice(&[0; 4]),
+        Some(bytes) => {
+            // An array of texts holds less than 2 GiB.
+            out.extend_from_slice(&(bytes.len() as u32 + 1).to_le_bytes());
+            out.extend_from_slice(bytes);
+        }
+    }
 }
 
 fn floats(data_type: &DataType) -> bool {
@@ -150,20 +157,39 @@ fn significant(value: f64) -> (i64, i32) {
         return (0, 0);
     }
     if !value.is_finite() {
-        return (if value.is_nan() { 0 } else { value.signum() as i64 }, i32::MAX);
+        return (if value.is_nan() { 0 } else { value.signum() as i64 }, i32::from(i16::MAX));
     }
-    let exponent = value.abs().log10().floor() as i32;
-    let shift = 11 - exponent;
-    // In two steps where one power would be infinite.
-    let scaled = if shift > 300 { value * 1e300 * 10f64.powi(shift - 300) } else { value * 10f64.powi(shift) };
-    let digits = scaled.round() as i64;
-    // log10 may be off by one at a power of ten, and rounding may carry: one form for both.
+    let exponent = decimal_exponent(value);
+    let digits = scaled(value, 11 - exponent).round() as i64;
+    // The exponent may be off by one, and rounding may carry: one form for both.
     if digits.abs() >= 1_000_000_000_000 {
         ((digits + 5 * digits.signum()) / 10, exponent + 1)
     } else if digits.abs() < 100_000_000_000 {
-        ((value * 10f64.powi(shift + 1)).round() as i64, exponent - 1)
+        (scaled(value, 12 - exponent).round() as i64, exponent - 1)
     } else {
         (digits, exponent)
+    }
+}
+
+/// About the power of ten below a value, from the power of two that it holds: log10(2) ≈ 1233 / 4096.
+fn decimal_exponent(value: f64) -> i32 {
+    let binary = ((value.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    if binary == -1023 { value.abs().log10().floor() as i32 } else { (binary * 1233) >> 12 }
+}
+
+/// Powers of ten that a float holds exactly.
+const EXACT: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// `value` × 10^`shift`; in two steps where one power would be infinite.
+fn scaled(value: f64, shift: i32) -> f64 {
+    match EXACT.get(shift.unsigned_abs() as usize) {
+        Some(power) if shift >= 0 => value * power,
+        Some(power) => value / power,
+        None if shift > 300 => value * 1e300 * 10f64.powi(shift - 300),
+        None => value * 10f64.powi(shift),
     }
 }
 
