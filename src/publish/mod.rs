@@ -6,16 +6,19 @@
 //!                                                                                          one transaction
 //! ```
 
+mod before;
 pub mod code;
 mod delivery;
 mod guards;
 mod ledger;
+mod pending;
 mod preview;
 mod progress;
 mod publisher;
 mod receipt;
 mod recovery;
 mod run;
+mod scratch;
 mod standing;
 mod teardown;
 mod verification;

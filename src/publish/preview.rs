@@ -9,9 +9,10 @@ use uuid::Uuid;
 
 use super::{
     Judgement, Phase, Progress, PublishError, Publisher,
+    before::Before,
     delivery::{Stopped, Walk, Walked},
     guards::judge,
-    run::{Before, Run},
+    run::Run,
     work::{Share, Work},
 };
 use crate::{config::Activation, snapshot::Snapshot};

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run};
+use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch};
 use crate::{
     config::{Activation, Config, Target},
     resolve::{Fault, Resolver},
@@ -22,6 +22,7 @@ pub struct Publisher {
     snapshots: Result<SnapshotStore, Failure>,
     pub(super) resolver: Resolver,
     pub(super) threads: usize,
+    scratch: Scratch,
 }
 
 /// A publish that is asked for.
@@ -62,10 +63,11 @@ impl Publisher {
         let data_dir = &config.service.data_dir;
         let state = State::open(data_dir).await?;
         let keys = Keys::open(data_dir, config.service.encryption_key.as_ref());
-        let resolver = Resolver::new(config.service.memory, &data_dir.join("spill"))?;
+        let scratch = Scratch::open(data_dir).map_err(|error| code::disk(&error, "make a folder for scratch"))?;
+        let resolver = Resolver::new(config.service.memory, &scratch.path("spill"))?;
         let snapshots = keys.map(|keys| SnapshotStore::new(data_dir, keys));
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Ok(Self { state, snapshots, resolver, threads, config })
+        Ok(Self { state, snapshots, resolver, threads, scratch, config })
     }
 
     /// The snapshots.
@@ -167,7 +169,7 @@ impl Publisher {
 
     /// Where the rows of a publish are spooled.
     pub(super) fn spool_dir(&self, publish: uuid::Uuid) -> PathBuf {
-        self.state.data_dir().join("spool").join(publish.to_string())
+        self.scratch.path(&format!("spool-{publish}"))
     }
 
     /// What a snapshot is bound to: the target's place and the table that identifies members.

@@ -4,7 +4,7 @@ use herald_destinations::contract::Mode;
 
 use super::{
     Failure, Ledger, PublishKind, Publisher, Status, code,
-    run::{Pending, commit},
+    pending::{Pending, commit},
 };
 use crate::{
     config::{Activation, Target},
@@ -16,7 +16,6 @@ impl Publisher {
     /// Called under the activation's lock, so none of them runs.
     pub(super) async fn settle(&self, activation: &Activation, target: &Target) -> Result<(), Failure> {
         for left in self.state.in_flight(Some(&activation.name)).await? {
-            let _ = std::fs::remove_dir_all(self.spool_dir(left.receipt.id));
             let id = left.receipt.id;
             let committed = self.settle_one(activation, target, left).await?;
             tracing::warn!(publish = %id, committed, "settled a publish that was cut short");

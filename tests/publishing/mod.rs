@@ -3,6 +3,7 @@
 mod crash;
 mod delta;
 mod full_disk;
+mod pins;
 mod privacy;
 mod records;
 mod remote;

@@ -87,7 +87,7 @@ fn wrong_credentials_and_a_missing_bucket_have_their_own_codes() {
         people(&home, &["a"]);
         let (status, receipt) = home.json(&["publish", "a"]);
         assert_eq!((status, receipt["error"]["code"].as_str()), (1, Some(code)), "{receipt:#}");
-        assert!(files(&home.path("herald-data/spool")).is_empty());
+        assert_eq!(files(&home.path("herald-data/scratch")).len(), 1, "only the lock of all");
         let repaired = config(&activation, "");
         home.configure(&repaired);
         assert_eq!(count(&home.publish(&["a"]), "added"), 1, "after {code}");

@@ -1,0 +1,117 @@
+//! What a publish starts from: the last one's snapshot, and what the target says of it.
+
+use std::sync::Arc;
+
+use herald_destinations::contract::{Destination, Mode, PublishContext};
+
+use super::{
+    Failure, Receipt, code,
+    run::Run,
+    standing::{Standing, notes, same_types},
+};
+use crate::snapshot::Snapshot;
+
+/// What a publish starts from.
+pub(super) struct Before {
+    pub(super) standing: Option<Standing>,
+    pub(super) snapshot: Option<Snapshot>,
+    pub(super) buckets: u32,
+}
+
+impl Before {
+    /// Whether the snapshot's next file holds everything, and not only what changed.
+    pub(super) fn rebases(&self, mode: Mode) -> bool {
+        mode == Mode::Full || self.standing.as_ref().is_none_or(|standing| standing.pointer.partitions != self.buckets)
+    }
+}
+
+impl Run<'_> {
+    /// What the last acknowledged publish left.
+    pub(super) async fn before(&self, mode: Mode) -> Result<Before, Failure> {
+        let (publisher, plan) = (self.publisher, &self.plan);
+        let row = publisher.state.snapshot(&self.activation.name).await?;
+        // Another place, or another table: what is held there says nothing of this one.
+        let (found, identity) = (row.is_some(), publisher.identity(self.activation, self.target));
+        let row = row.filter(|row| row.identity == identity);
+        if found && row.is_none() {
+            tracing::warn!("the target or the table changed: beginning anew, and leaving what the former one holds");
+        }
+        let standing: Option<Standing> =
+            row.map(|row| serde_json::from_value(row.pointer)).transpose().map_err(|error| Failure {
+                code: code::SNAPSHOT_UNREADABLE.into(),
+                message: format!("the snapshot's pointer can't be read: {error}"),
+                remedy: "publish with `--full`".into(),
+                retryable: false,
+            })?;
+        let wanted = plan.buckets().await?;
+        let Some(standing) = standing else { return Ok(Before { standing: None, snapshot: None, buckets: wanted }) };
+        let snapshot = publisher.snapshots()?.open(&self.activation.name, &standing.pointer)?;
+        let same_keys = snapshot.key_type().is_none_or(|held| held == plan.codec().stored_type());
+        if !same_keys && mode == Mode::Incremental {
+            return Err(Failure {
+                code: code::SCHEMA_CHANGED.into(),
+                message: "the key of the segment's table has another type than the snapshot's".into(),
+                remedy: "put the source's type back; `--full` publishes everything anew with the new type".into(),
+                retryable: false,
+            });
+        }
+        if mode == Mode::Incremental {
+            same_types(&standing.fields, &notes(self.activation, plan.schema()))?;
+        }
+        // A snapshot is split further only when it is worth writing it anew.
+        let partitions = standing.pointer.partitions;
+        let buckets =
+            if wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions) { wanted } else { partitions };
+        Ok(Before { standing: Some(standing), snapshot: same_keys.then_some(snapshot), buckets })
+    }
+
+    /// What the destination is told of the publish.
+    pub(super) fn context(&self, receipt: &Receipt, before: &Before) -> PublishContext {
+        PublishContext {
+            publish: receipt.id,
+            sequence: receipt.sequence,
+            previous: before.standing.as_ref().and_then(|standing| standing.sequence),
+            activation: receipt.activation.clone(),
+            segment: receipt.segment.clone(),
+            mode: receipt.mode,
+            started_at: receipt.started_at.unwrap_or(receipt.queued_at),
+            schema: Arc::clone(self.plan.schema()),
+            member_type: self.plan.member_type(),
+            files: self.activation.files.clone(),
+            cancel: self.cancel.clone(),
+        }
+    }
+
+    /// A target that holds publishes of an activation that has no record of any: its state was lost. Publishing the
+    /// changes since nothing would add everybody again and forget every removal, so that only a full publish may go
+    /// on, and with a sequence past all that consumers have seen.
+    pub(super) async fn past_lost_state(
+        &self,
+        destination: &dyn Destination,
+        context: &mut PublishContext,
+        receipt: &mut Receipt,
+    ) -> Result<(), Failure> {
+        if self.publisher.state.last_good(&self.activation.name).await?.is_some() {
+            return Ok(());
+        }
+        let manifests = destination.manifests(context).await?;
+        let Some(last) = manifests.iter().map(|manifest| manifest.sequence).max() else { return Ok(()) };
+        if !self.full {
+            return Err(Failure {
+                code: code::SNAPSHOT_MISSING.into(),
+                message: format!(
+                    "the target holds publishes of `{}` up to number {last}, and there is no snapshot",
+                    context.activation
+                ),
+                remedy: "restore the data folder, or publish once with `--full`".into(),
+                retryable: false,
+            });
+        }
+        if receipt.sequence <= last {
+            self.publisher.state.renumber(receipt, last).await?;
+            context.sequence = receipt.sequence;
+        }
+        context.previous = Some(last);
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! How a publish ends: what is stored with its sealed ticket, and what is put on record.
+
+use herald_destinations::contract::{Account, Destination, Mode, Ticket};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Failure, Ledger, Publisher, Receipt, Status, code,
+    ledger::conserve,
+    run::Run,
+    standing::{Standing, notes},
+};
+use crate::{
+    snapshot::Layer,
+    state::SnapshotRow,
+};
+
+/// What is stored with a sealed ticket: another process can end the publish with it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Pending {
+    /// The receipt as it will be, but for what only the commit tells.
+    pub(super) receipt: Receipt,
+    /// What the snapshot is bound to.
+    pub(super) identity: String,
+    /// What stands after the publish.
+    pub(super) standing: Standing,
+}
+
+impl Run<'_> {
+    /// What will stand once the target has committed: `layer` is what the snapshot gains, `members` what it then
+    /// holds, over what was `standing` before, or, without that, as a base of `buckets` partitions.
+    pub(super) fn pending(
+        &self,
+        mut receipt: Receipt,
+        ledger: &Ledger,
+        standing: Result<Standing, u32>,
+        before: Option<u64>,
+        (layer, members): (Layer, u64),
+    ) -> Result<Pending, Failure> {
+        let store = self.publisher.snapshots()?;
+        // An incremental publish without changes writes nothing that a consumer could wait for.
+        let silent = receipt.mode == Mode::Incremental && ledger.sent() == 0;
+        let sequence = if silent { before } else { Some(receipt.sequence) };
+        let mut pointer = match standing {
+            Err(buckets) => store.empty(buckets),
+            Ok(standing) => standing.pointer,
+        };
+        pointer.layers.push(layer);
+        pointer.members = members;
+        if pointer.wants_compaction() {
+            pointer = store.compact(&receipt.activation, receipt.id, &pointer, &self.plan.codec().stored_type())?;
+        }
+        fill(&mut receipt, ledger);
+        receipt.counts.delivered = ledger.sent();
+        receipt.status = Status::Succeeded;
+        conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
+        let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
+        Ok(Pending { receipt, identity: self.publisher.identity(self.activation, self.target), standing })
+    }
+}
+
+impl Publisher {
+    /// Puts the end of a publish that did not succeed on record.
+    pub(super) async fn fail(
+        &self,
+        receipt: &mut Receipt,
+        ledger: &Ledger,
+        status: Status,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        fill(receipt, ledger);
+        // A delta that was cut short accounts for nothing; only a whole one is owed.
+        if conserve(&Account { owed: ledger.sent(), ..receipt.counts }, &receipt.suppressed_by, status).is_ok() {
+            receipt.counts.owed = ledger.sent();
+        } else {
+            fill(receipt, &Ledger::default());
+        }
+        receipt.status = status;
+        receipt.error = Some(failure);
+        Ok(self.state.finish(receipt).await?)
+    }
+
+    /// Receipt and snapshot, in one transaction; then what they replaced is swept away.
+    pub(super) async fn acknowledge(&self, receipt: &Receipt, pending: Pending) -> Result<(), Failure> {
+        let row = SnapshotRow {
+            activation: receipt.activation.clone(),
+            identity: pending.identity,
+            pointer: serde_json::to_value(&pending.standing).map_err(code::internal)?,
+            rows: pending.standing.pointer.members,
+            publish: receipt.id,
+        };
+        self.state.acknowledge(receipt, Some(&row)).await?;
+        self.snapshots()?.sweep(&receipt.activation, &[&pending.standing.pointer])
+    }
+}
+
+/// Commits a sealed ticket; the receipt becomes what was pending, with what stands at the target.
+pub(super) async fn commit(
+    destination: &dyn Destination,
+    sealed: &Ticket,
+    receipt: &mut Receipt,
+    pending: &Pending,
+) -> Result<(), Failure> {
+    let delivered = destination.commit(sealed).await?;
+    *receipt = pending.receipt.clone();
+    receipt.bytes = delivered.files.iter().map(|file| file.bytes).sum();
+    receipt.files = delivered.files;
+    receipt.extras = delivered.extras;
+    Ok(())
+}
+
+/// Writes the counts of a publish into its receipt.
+pub(super) fn fill(receipt: &mut Receipt, ledger: &Ledger) {
+    receipt.counts = ledger.counts;
+    receipt.withheld.clone_from(&ledger.withheld);
+    receipt.suppressed_by.clone_from(&ledger.suppressed_by);
+}
