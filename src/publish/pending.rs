@@ -9,10 +9,7 @@ use super::{
     run::Run,
     standing::{Standing, notes},
 };
-use crate::{
-    snapshot::Layer,
-    state::SnapshotRow,
-};
+use crate::{snapshot::Layer, state::SnapshotRow};
 
 /// What is stored with a sealed ticket: another process can end the publish with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
