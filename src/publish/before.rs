@@ -18,6 +18,9 @@ pub(super) struct Before {
     pub(super) buckets: u32,
 }
 
+/// Most times that a snapshot is looked for which another publish replaces meanwhile.
+const TRIES: u32 = 10;
+
 impl Before {
     /// Whether the snapshot's next file holds everything, and not only what changed.
     pub(super) fn rebases(&self, mode: Mode) -> bool {
@@ -28,6 +31,17 @@ impl Before {
 impl Run<'_> {
     /// What the last acknowledged publish left.
     pub(super) async fn before(&self, mode: Mode) -> Result<Before, Failure> {
+        self.before_in(mode, TRIES).await
+    }
+
+    /// Whether another publish has been acknowledged since.
+    async fn moved_on(&self, standing: &Standing) -> Result<bool, Failure> {
+        let row = self.publisher.state.snapshot(&self.activation.name).await?;
+        let now = row.and_then(|row| serde_json::from_value::<Standing>(row.pointer).ok());
+        Ok(now.is_some_and(|now| now.pointer != standing.pointer))
+    }
+
+    async fn before_in(&self, mode: Mode, tries: u32) -> Result<Before, Failure> {
         let (publisher, plan) = (self.publisher, &self.plan);
         let row = publisher.state.snapshot(&self.activation.name).await?;
         // Another place, or another table: what is held there says nothing of this one.
@@ -45,7 +59,13 @@ impl Run<'_> {
             })?;
         let wanted = plan.buckets().await?;
         let Some(standing) = standing else { return Ok(Before { standing: None, snapshot: None, buckets: wanted }) };
-        let snapshot = publisher.snapshots()?.open(&self.activation.name, &standing.pointer)?;
+        let snapshot = match publisher.snapshots()?.open(&self.activation.name, &standing.pointer) {
+            // A preview holds no lock: a publish may have put another snapshot in this one's place meanwhile.
+            Err(_) if tries > 1 && self.moved_on(&standing).await? => {
+                return Box::pin(self.before_in(mode, tries - 1)).await;
+            }
+            opened => opened?,
+        };
         let same_keys = snapshot.key_type().is_none_or(|held| held == plan.codec().stored_type());
         if !same_keys && mode == Mode::Incremental {
             return Err(Failure {
@@ -91,9 +111,6 @@ impl Run<'_> {
         context: &mut PublishContext,
         receipt: &mut Receipt,
     ) -> Result<(), Failure> {
-        if self.publisher.state.last_good(&self.activation.name).await?.is_some() {
-            return Ok(());
-        }
         let manifests = destination.manifests(context).await?;
         let Some(last) = manifests.iter().map(|manifest| manifest.sequence).max() else { return Ok(()) };
         if !self.full {

@@ -30,14 +30,23 @@ impl Publisher {
         let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
         if let Some(ticket) = &ticket {
             let destination = self.connect(activation, target).await?;
-            match pending {
-                Some(pending) if ticket.sealed && pending.identity == self.identity(activation, target) => {
-                    commit(destination.as_ref(), ticket, &mut receipt, &pending).await?;
-                    receipt.finished_at = Some(chrono::Utc::now());
-                    self.acknowledge(&receipt, pending).await?;
-                    return Ok(true);
+            let ours = |pending: &Pending| ticket.sealed && pending.identity == self.identity(activation, target);
+            if let Some(pending) = pending.filter(ours) {
+                match commit(destination.as_ref(), ticket, &mut receipt, &pending).await {
+                    Ok(()) => {
+                        receipt.finished_at = Some(chrono::Utc::now());
+                        self.acknowledge(&receipt, pending).await?;
+                        return Ok(true);
+                    }
+                    Err(failure) if failure.retryable => return Err(failure),
+                    Err(failure) => tracing::error!(code = failure.code, error = failure.message, "can't be committed"),
                 }
-                _ => destination.discard(ticket).await?,
+            }
+            match destination.discard(ticket).await {
+                Err(error) if error.kind().passes() => return Err(error.into()),
+                // The target is another one by now: what was staged at the former can't be reached from here.
+                Err(error) => tracing::warn!(%error, "what a publish staged could not be removed"),
+                Ok(()) => {}
             }
         }
         receipt.finished_at = Some(chrono::Utc::now());

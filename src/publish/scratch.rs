@@ -32,7 +32,11 @@ impl Scratch {
         for entry in fs::read_dir(&all)?.flatten().filter(|entry| entry.path().is_dir()) {
             let abandoned = File::open(entry.path().join(LOCK)).map_or(true, |lock| lock.try_lock().is_ok());
             if abandoned {
-                fs::remove_dir_all(entry.path())?;
+                // Its owner may be removing it at this moment.
+                match fs::remove_dir_all(entry.path()) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         let folder = all.join(Uuid::now_v7().to_string());

@@ -42,6 +42,8 @@ pub(super) fn runtime(memory: u64, spill: &Path) -> Result<Arc<RuntimeEnv>, Fail
 pub(super) fn session(runtime: &Arc<RuntimeEnv>, threads: usize) -> SessionContext {
     let mut config =
         SessionConfig::new().with_target_partitions(threads).with_batch_size(BATCH_ROWS).with_information_schema(false);
+    // A folder is all that is below it, not only what its names make columns of.
+    config.options_mut().execution.listing_table_ignore_subdirectory = false;
     // "The latest first" should not begin with those of unknown date.
     config.options_mut().sql_parser.default_null_ordering = "nulls_last".into();
     let state = SessionStateBuilder::new()
@@ -82,17 +84,24 @@ pub(super) fn failure(error: &DataFusionError) -> Failure {
     Failure { code: code.into(), message: without_values(&text), remedy: remedy.into(), retryable }
 }
 
-/// Cast and parse errors quote the value at fault, which may be personal.
-fn without_values(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut quoted = false;
-    for part in text.split('\'') {
-        if quoted {
-            out.push_str("'…'");
-        } else {
-            out.push_str(part);
-        }
-        quoted = !quoted;
+/// Cast and parse errors quote the value at fault, which may be personal and may hold quotes itself.
+pub(super) fn without_values(text: &str) -> String {
+    let quote = |char| matches!(char, '\'' | '"');
+    match (text.find(quote), text.rfind(quote)) {
+        (Some(first), Some(last)) => format!("{}…{}", &text[..first], &text[last + 1..]),
+        _ => text.to_owned(),
     }
-    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_with_quotes_of_its_own_is_not_shown() {
+        let text = "Cast error: Cannot cast string 'O'Brien's' to value of Int64 type";
+        assert_eq!(without_values(text), "Cast error: Cannot cast string … to value of Int64 type");
+        assert_eq!(without_values("failed to parse \"SECRET John\" as Int64"), "failed to parse … as Int64");
+        assert_eq!(without_values("no quotes"), "no quotes");
+    }
 }

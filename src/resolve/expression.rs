@@ -9,7 +9,7 @@ use datafusion::{
         tree_node::{Transformed, TreeNode, TreeNodeRecursion},
     },
     error::DataFusionError,
-    logical_expr::{Expr, ExprSchemable, Volatility},
+    logical_expr::{Expr, ExprSchemable, Volatility, cast},
     prelude::SessionContext,
     sql::sqlparser::{
         ast::{self, Ident, visit_expressions_mut},
@@ -86,9 +86,10 @@ impl Scope {
 
     /// Plans a condition: an expression that is true, false or null.
     pub(super) fn condition(&self, session: &SessionContext, sql: &Sql) -> Result<Expression, Fault> {
-        let expression = self.expression(session, sql)?;
+        let expression = self.expression(session, sql)?.of_one_row(sql)?;
         match expression.data_type {
-            DataType::Boolean | DataType::Null => Ok(expression),
+            DataType::Boolean => Ok(expression),
+            DataType::Null => Ok(Expression { expr: cast(expression.expr.clone(), DataType::Boolean), ..expression }),
             ref other => Err(Fault::sql(sql, format!("a condition must be true or false, this is {other}"))),
         }
     }
@@ -105,12 +106,18 @@ impl Scope {
             .into_iter()
             .map(|order| {
                 Ok(Ordering {
-                    expression: self.plan(session, sql, order.expr)?,
+                    expression: self.plan(session, sql, order.expr)?.of_one_row(sql)?,
                     descending: order.options.asc == Some(false),
                     nulls_first: order.options.nulls_first.unwrap_or(false),
                 })
             })
             .collect()
+    }
+
+    /// Plans an order that is the same each time it is asked.
+    pub(super) fn steady_ordering(&self, session: &SessionContext, sql: &Sql) -> Result<Vec<Ordering>, Fault> {
+        let steady = |order: Ordering| Ok(Ordering { expression: order.expression.refuse_volatile(sql)?, ..order });
+        self.ordering(session, sql)?.into_iter().map(steady).collect()
     }
 
     fn plan(&self, session: &SessionContext, sql: &Sql, mut parsed: ast::Expr) -> Result<Expression, Fault> {
@@ -139,6 +146,14 @@ impl Scope {
 }
 
 impl Expression {
+    /// Refuses an aggregate where a row is judged by itself.
+    fn of_one_row(self, sql: &Sql) -> Result<Self, Fault> {
+        if self.aggregate {
+            return Err(Fault::sql(sql, "an aggregate has no place here: this is asked of one row at a time"));
+        }
+        Ok(self)
+    }
+
     /// Refuses what would make an unchanged record look changed.
     pub(super) fn refuse_volatile(self, sql: &Sql) -> Result<Self, Fault> {
         let mut culprit = None;

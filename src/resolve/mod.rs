@@ -13,6 +13,7 @@ mod expression;
 mod fault;
 pub mod functions;
 mod index;
+mod listing;
 mod members;
 mod membership;
 mod plan;
@@ -52,6 +53,7 @@ use crate::{
 pub struct Resolver {
     runtime: Arc<RuntimeEnv>,
     threads: usize,
+    memory: u64,
 }
 
 impl Resolver {
@@ -61,7 +63,7 @@ impl Resolver {
     /// When the spill folder can't be made.
     pub fn new(memory: u64, spill: &Path) -> Result<Self, Failure> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Ok(Self { runtime: engine::runtime(memory, spill)?, threads })
+        Ok(Self { runtime: engine::runtime(memory, spill)?, threads, memory })
     }
 
     /// Plans every segment and activation of a config against the tables' schemas.
@@ -104,13 +106,15 @@ impl Resolver {
         match (selection, planned) {
             (Some(selection), Some(record)) if faults.is_empty() => {
                 let local = engine::session(&self.runtime, 1);
-                PublishPlan::new(session, local, config, tables, selection, sets, record).await.map_err(|failure| {
-                    vec![Fault::new(
-                        format!("activations.{}", activation.name),
-                        Code::SourceUnreadable,
-                        failure.message,
-                    )]
-                })
+                PublishPlan::new(session, local, config, tables, selection, sets, record, self.memory).await.map_err(
+                    |failure| {
+                        vec![Fault::new(
+                            format!("activations.{}", activation.name),
+                            Code::SourceUnreadable,
+                            failure.message,
+                        )]
+                    },
+                )
             }
             _ => Err(faults),
         }

@@ -41,6 +41,8 @@ pub struct PublishPlan {
     sets: Vec<KeySet>,
     record: RecordPlan,
     codec: KeyCodec,
+    /// `service.engine.memory`.
+    memory: u64,
 }
 
 impl std::fmt::Debug for PublishPlan {
@@ -63,12 +65,17 @@ pub(super) enum Reads<'a> {
 
 /// Members of one bucket, about.
 const BUCKET_ROWS: u64 = 160_000;
+/// Bytes in memory of a byte in a file, about: files are compressed.
+const EXPANSION: u64 = 6;
+/// A bucket's rows of one table take about this part of the memory: a few are held at once, in several forms.
+const BUCKET_SHARE: u64 = 24;
 /// Most buckets: each has open files while it is written.
 const MOST_BUCKETS: u64 = 256;
 /// Bytes of a row in a file whose row count is not known.
 const GUESSED_ROW: u64 = 48;
 
 impl PublishPlan {
+    #[expect(clippy::too_many_arguments, reason = "the parts of a plan, told apart by type")]
     pub(super) async fn new(
         session: SessionContext,
         local: SessionContext,
@@ -77,10 +84,11 @@ impl PublishPlan {
         selection: Selection,
         sets: Vec<KeySet>,
         record: RecordPlan,
+        memory: u64,
     ) -> Result<Self, Failure> {
         let definitions: BTreeMap<String, Table> = config.tables.clone();
         let codec = codec(&tables, &definitions, &selection.table)?;
-        Ok(Self { session, local, tables, definitions, selection, sets, record, codec })
+        Ok(Self { session, local, tables, definitions, selection, sets, record, codec, memory })
     }
 
     /// The record's fields, in order.
@@ -98,13 +106,18 @@ impl PublishPlan {
         self.codec.member_type()
     }
 
-    /// How many buckets suit the segment's table.
+    /// How many buckets suit the tables and the memory.
     ///
     /// # Errors
     /// When the table's files can't be read.
     pub async fn buckets(&self) -> Result<u32, Failure> {
-        let rows = self.rows_of(&self.selection.table).await?;
-        Ok((rows / BUCKET_ROWS).next_power_of_two().clamp(1, MOST_BUCKETS) as u32)
+        let mut buckets = self.rows_of(&self.selection.table).await? / BUCKET_ROWS;
+        let related = self.record.related.iter().map(|read| &read.table);
+        for table in related.chain([&self.selection.table]) {
+            let bytes = self.tables.get(table).map_or(0, |table| table.pins.bytes());
+            buckets = buckets.max(bytes * EXPANSION / (self.memory / BUCKET_SHARE).max(1));
+        }
+        Ok(buckets.next_power_of_two().clamp(1, MOST_BUCKETS) as u32)
     }
 
     /// Rows of a table, or a guess where its files do not say.

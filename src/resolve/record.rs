@@ -180,7 +180,8 @@ impl RecordPlanner<'_> {
         let value_expression = scope.expression(self.session, value)?.refuse_volatile(value)?;
         let condition =
             filter.as_ref().map(|sql| scope.condition(self.session, sql)?.refuse_volatile(sql)).transpose()?;
-        let order = order_by.as_ref().map(|sql| scope.ordering(self.session, sql)).transpose()?.unwrap_or_default();
+        let order =
+            order_by.as_ref().map(|sql| scope.steady_ordering(self.session, sql)).transpose()?.unwrap_or_default();
         check_take(value, &value_expression, order_by.as_ref(), *take)?;
 
         let every = || {

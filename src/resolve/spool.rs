@@ -335,6 +335,6 @@ pub(super) fn failure(error: ArrowError) -> Failure {
     match error {
         ArrowError::IoError(_, error) => code::disk(&error, "write the spool"),
         ArrowError::CastError(_) => engine::failure(&error.into()),
-        other => code::internal(other),
+        other => code::internal(engine::without_values(&other.to_string())),
     }
 }

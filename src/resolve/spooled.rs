@@ -83,7 +83,8 @@ impl Spooled {
 
     /// Rows of the segment's table whose key is null.
     pub fn null_keys(&self) -> u64 {
-        self.members.null_keys
+        // A null key is in no set: it belongs only where the scan alone decides.
+        if matches!(self.shape.test, Test::Always) { self.members.null_keys } else { 0 }
     }
 
     /// Makes the records of one bucket.

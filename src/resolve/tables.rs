@@ -14,10 +14,9 @@ use datafusion::{
     error::DataFusionError,
     prelude::SessionContext,
 };
-use futures::TryStreamExt;
 use object_store::ObjectMeta;
 
-use super::{engine, stores};
+use super::{engine, listing::Location, stores};
 use crate::{
     config::{Table, TableFormat},
     publish::{Failure, code},
@@ -35,7 +34,9 @@ pub(super) struct TableInfo {
 /// The files of a table as they were at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pins {
-    url: ListingTableUrl,
+    place: Location,
+    /// Whether the table's format is declared, so that no file is left out for its extension.
+    declared: bool,
     files: BTreeMap<String, Pin>,
 }
 
@@ -48,21 +49,12 @@ struct Pin {
 }
 
 impl Pins {
-    async fn take(session: &SessionContext, url: &ListingTableUrl) -> Result<(Self, Vec<ObjectMeta>), DataFusionError> {
-        let store = session.runtime_env().object_store(url)?;
-        let state = session.state();
-        // Listings are cached by the engine; what counts here is what is there now.
-        session.runtime_env().cache_manager.get_list_files_cache().inspect(|cache| cache.clear());
-        let files: Vec<ObjectMeta> = url.list_all_files(&state, store.as_ref(), "").await?.try_collect().await?;
-        let files: Vec<ObjectMeta> = files.into_iter().filter(|file| is_data(&file.location)).collect();
-        let pins = files
-            .iter()
-            .map(|file| {
-                let modified = file.last_modified.timestamp_micros();
-                (file.location.to_string(), Pin { size: file.size, modified, tag: file.e_tag.clone() })
-            })
-            .collect();
-        Ok((Self { url: url.clone(), files: pins }, files))
+    fn new(place: Location, declared: bool, files: &[ObjectMeta]) -> Self {
+        let pin = |file: &ObjectMeta| {
+            let modified = file.last_modified.timestamp_micros();
+            (file.location.to_string(), Pin { size: file.size, modified, tag: file.e_tag.clone() })
+        };
+        Self { place, declared, files: files.iter().map(pin).collect() }
     }
 
     /// Compares with what is there now.
@@ -70,7 +62,8 @@ impl Pins {
     /// # Errors
     /// `source_changed`, naming a file.
     pub(super) async fn check(&self, session: &SessionContext) -> Result<(), Failure> {
-        let (now, _) = Self::take(session, &self.url).await.map_err(|error| engine::failure(&error))?;
+        let found = self.place.files(session, self.declared).await.map_err(|error| engine::failure(&error))?;
+        let now = Self::new(self.place.clone(), self.declared, &found.chosen);
         let differing = self.files.iter().find(|(path, pin)| now.files.get(*path) != Some(*pin)).map(|(path, _)| path);
         let appeared = || now.files.keys().find(|path| !self.files.contains_key(*path));
         match differing.or_else(appeared) {
@@ -90,11 +83,6 @@ impl Pins {
     }
 }
 
-/// Files that writers leave beside data (`_SUCCESS`, `.crc`, `.tmp`) are none.
-fn is_data(path: &object_store::path::Path) -> bool {
-    path.filename().is_some_and(|name| !name.starts_with(['_', '.'])) && !path.as_ref().ends_with(".crc")
-}
-
 /// Makes a table known to the session, once.
 ///
 /// # Errors
@@ -107,20 +95,28 @@ pub(super) async fn register(session: &SessionContext, table: &Table) -> Result<
         retryable: false,
     };
     stores::register(session, &table.location).map_err(|error| plain(error.to_string()))?;
-    let url = location(&table.location).map_err(|error| engine::failure(&error))?;
-    let (pins, files) = Pins::take(session, &url).await.map_err(|error| engine::failure(&error))?;
-    let first = files.first().ok_or_else(|| Failure {
+    let place = Location::parse(&table.location).map_err(|error| engine::failure(&error))?;
+    let declared = table.format.is_some();
+    let found = place.files(session, declared).await.map_err(|error| engine::failure(&error))?;
+    let first = found.chosen.first().ok_or_else(|| Failure {
         code: code::SOURCE_MISSING.into(),
         ..plain(format!("no file at `{}`", table.location))
     })?;
-    let kind = match table.format {
-        Some(format) => (format, compression(first.location.as_ref())),
-        None => detect(first.location.as_ref())
-            .ok_or_else(|| plain(format!("`{}` has no known extension; say `format`", first.location)))?,
+    let kind_of = |file: &ObjectMeta| match table.format {
+        Some(format) => Some((format, compression(file.location.as_ref()))),
+        None => detect(file.location.as_ref()),
     };
+    let kind =
+        kind_of(first).ok_or_else(|| plain(format!("`{}` has no known extension; say `format`", first.location)))?;
+    if let Some(other) = found.chosen.iter().find(|file| kind_of(file) != Some(kind)) {
+        return Err(plain(format!(
+            "`{}` and `{}` are of different formats or compressions; take one sort with a glob, the other as a table of its own",
+            first.location, other.location
+        )));
+    }
     // The engine passes over files without a byte, which would make a table cut short look like an empty one.
     let cut_short = matches!(kind.0, TableFormat::Parquet | TableFormat::Arrow);
-    if let Some(empty) = files.iter().find(|file| file.size == 0 && (cut_short || table.columns.is_empty())) {
+    if let Some(empty) = found.chosen.iter().find(|file| file.size == 0 && (cut_short || table.columns.is_empty())) {
         return Err(plain(format!("`{}` is empty", empty.location)));
     }
     let unreadable = |error: DataFusionError| {
@@ -130,29 +126,23 @@ pub(super) async fn register(session: &SessionContext, table: &Table) -> Result<
             ..failure
         }
     };
-    let options = options(session, &url, kind).await.map_err(unreadable)?;
+    let urls = place.urls(&found).map_err(unreadable)?;
+    let options = options(session, &urls[0], kind).await.map_err(unreadable)?;
     let schema = if table.columns.is_empty() {
-        options.infer_schema(&session.state(), &url).await.map_err(unreadable)?
+        let mut schemas = Vec::with_capacity(urls.len());
+        for url in &urls {
+            schemas.push(options.infer_schema(&session.state(), url).await.map_err(unreadable)?.as_ref().clone());
+        }
+        Arc::new(Schema::try_merge(schemas).map_err(|error| unreadable(error.into()))?)
     } else {
-        declared(session, table)?
+        self::declared(session, table)?
     };
-    let config = ListingTableConfig::new(url).with_listing_options(options).with_schema(schema);
+    let pins = Pins::new(place, declared, &found.chosen);
+    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema);
     let provider = Arc::new(ListingTable::try_new(config).map_err(unreadable)?);
     let schema = datafusion::catalog::TableProvider::schema(provider.as_ref());
     session.register_table(table.name.as_str(), provider).map_err(unreadable)?;
     Ok(TableInfo { schema, pins })
-}
-
-fn location(text: &str) -> Result<ListingTableUrl, DataFusionError> {
-    let remote = text.contains("://");
-    match text.find(['*', '?', '[']) {
-        // The engine splits globs off paths, not off URLs.
-        Some(at) if remote => {
-            let folder = text[..at].rfind('/').map_or(0, |slash| slash + 1);
-            ListingTableUrl::parse(&text[..folder])?.with_glob(&text[folder..])
-        }
-        _ => ListingTableUrl::parse(text),
-    }
 }
 
 async fn options(
@@ -200,7 +190,7 @@ fn declared(session: &SessionContext, table: &Table) -> Result<SchemaRef, Failur
     Ok(Arc::new(Schema::new(fields.collect::<Result<Vec<_>, _>>()?)))
 }
 
-fn detect(path: &str) -> Option<(TableFormat, FileCompressionType)> {
+pub(super) fn detect(path: &str) -> Option<(TableFormat, FileCompressionType)> {
     let compression = compression(path);
     let bare = if compression.is_compressed() { path.rsplit_once('.')?.0 } else { path };
     let format = match Path::new(bare).extension()?.to_str()? {

@@ -4,6 +4,7 @@ mod crash;
 mod delta;
 mod full_disk;
 mod pins;
+mod places;
 mod privacy;
 mod records;
 mod remote;

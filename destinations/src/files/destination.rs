@@ -8,7 +8,7 @@ use super::{
     Store,
     names::{Names, is_manifest},
     publication::FilesPublication,
-    sealed::{Body, TICKET_VERSION},
+    sealed::{Body, SealedPart, TICKET_VERSION},
     verify::{read_whole, verify_file, verify_size},
 };
 use crate::contract::{
@@ -38,18 +38,34 @@ impl<S: Store> FilesDestination<S> {
     async fn reveal(&self, body: &Body) -> Result<(), Error> {
         let reveals: Vec<_> = body.parts.iter().map(|part| self.store.reveal(&part.staged)).collect();
         let answers: Vec<Result<(), Error>> = stream::iter(reveals).buffered(AT_ONCE).collect().await;
-        let hopeless = answers.iter().any(|answer| answer.as_ref().is_err_and(|error| !error.kind().passes()));
-        if hopeless {
-            for (part, _) in body.parts.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()) {
-                if part.staged.object.replace {
-                    continue;
-                }
-                if let Err(error) = self.store.remove(&part.staged.object.path).await {
-                    tracing::warn!(path = %part.staged.object.path, %error, "a part of a failed publish could not be removed");
-                }
-            }
+        if answers.iter().any(|answer| answer.as_ref().is_err_and(|error| !error.kind().passes())) {
+            let revealed = body.parts.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
+            self.take_back(revealed.map(|(part, _)| part)).await;
         }
         answers.into_iter().collect()
+    }
+
+    /// Removes visible parts of a publish that will never be complete, but for those that took another's place.
+    async fn take_back(&self, parts: impl Iterator<Item = &SealedPart>) {
+        for object in parts.map(|part| &part.staged.object).filter(|object| !object.replace) {
+            if let Err(error) = self.store.remove(&object.path).await {
+                tracing::warn!(path = %object.path, %error, "a part of a failed publish could not be removed");
+            }
+        }
+    }
+
+    /// Whether the manifest stands already: then all was committed before, whatever readers did with the parts since.
+    async fn is_committed(&self, body: &Body) -> Result<bool, Error> {
+        let Some(manifest) = body.manifest.as_ref().filter(|manifest| !manifest.object.replace) else {
+            return Ok(false);
+        };
+        match self.store.size(&manifest.object.path).await? {
+            Some(size) if size == manifest.text.len() as u64 => {
+                let there = read_whole(self.store.as_ref(), &manifest.object.path).await?;
+                Ok(there == manifest.text.as_bytes())
+            }
+            _ => Ok(false),
+        }
     }
 
     async fn manifest_at(&self, path: &str) -> Result<Option<Manifest>, Error> {
@@ -109,9 +125,18 @@ impl<S: Store> Destination for FilesDestination<S> {
                 Error::new(ErrorKind::Internal, "commit a publish that is not sealed").with("publish", ticket.publish)
             );
         }
+        if self.is_committed(&body).await? {
+            // A whole publish that was repeated has staged its parts a second time.
+            self.store.sweep(&body.prefix, ticket.publish).await?;
+            return Ok(body.delivered());
+        }
         self.reveal(&body).await?;
         if let Some(manifest) = &body.manifest {
-            self.store.put(&manifest.object, Bytes::from(manifest.text.clone())).await?;
+            let put = self.store.put(&manifest.object, Bytes::from(manifest.text.clone())).await;
+            if put.as_ref().is_err_and(|error| !error.kind().passes()) {
+                self.take_back(body.parts.iter()).await;
+            }
+            put?;
         }
         Ok(body.delivered())
     }
