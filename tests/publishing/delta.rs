@@ -194,3 +194,18 @@ fn a_field_whose_type_changed_under_it_stops_the_publish() {
     home.publish(&["a", "--full"]);
     assert_eq!(count(&home.publish(&["a"]), "unchanged"), 1);
 }
+
+#[test]
+fn going_back_to_a_former_target_is_blocked_until_everything_is_sent_anew() {
+    let home = Home::new(&config(INCREMENTAL, ""));
+    people(&home, &[("a", "Ann", 1.0, true), ("b", "Bo", 2.0, true)]);
+    home.publish(&["a"]);
+    home.configure(&config(INCREMENTAL, "").replace("./out", "./elsewhere"));
+    people(&home, &[("a", "Ann", 1.0, true)]);
+    assert_eq!(counts(&home.publish(&["a"])), [1, 0, 0, 1, 0, 0]);
+    home.configure(&config(INCREMENTAL, ""));
+    let (status, receipt) = home.json(&["publish", "a"]);
+    assert_eq!((status, &receipt["error"]["code"]), (4, &json!("snapshot_missing")), "b still stands there");
+    home.publish(&["a", "--full"]);
+    assert_eq!(home.held().keys().collect::<Vec<_>>(), ["a"]);
+}

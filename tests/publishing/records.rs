@@ -152,3 +152,26 @@ fn an_integer_key_keeps_its_type_in_the_files() {
     let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
     assert_eq!(reader.schema().field(1).data_type(), &arrow::datatypes::DataType::Int64);
 }
+
+#[test]
+fn what_can_not_be_asked_of_one_row_is_an_error_of_the_config() {
+    for (line, at) in [
+        ("    filter: count(*) > 1\n", "activations.a.filter"),
+        ("    filter: name\n", "activations.a.filter"),
+        ("      n: { from: contact, value: cid, order_by: random() }\n", "activations.a.attributes.n.order_by"),
+        ("      n: { from: contact, value: cid, where: count(*) > 1 }\n", "activations.a.attributes.n.where"),
+        ("      n: now()\n", "activations.a.attributes.n"),
+    ] {
+        let attributes = "    segment: everyone\n    mode: full\n    attributes:\n      id: id\n";
+        let home = Home::new(&config(&format!("{attributes}{line}"), ""));
+        lake(&home);
+        let ran = home.run(&["publish", "a"]);
+        assert_eq!(ran.status, 2, "{line}: {ran:?}");
+        assert!(ran.stderr.lines().next().unwrap().contains(&format!("invalid_sql: {at}")), "{line}: {ran:?}");
+    }
+    // Null is not true: nobody passes, which is no error.
+    let nobody = "    segment: everyone\n    mode: full\n    filter: \"NULL\"\n    guards: { min_members: 0 }\n    attributes: { id: id }\n";
+    let home = Home::new(&config(nobody, ""));
+    lake(&home);
+    assert_eq!(home.publish(&["a"])["suppressed_by"]["filter"], 3);
+}
