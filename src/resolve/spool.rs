@@ -57,8 +57,11 @@ pub(super) struct Spooling {
     pub(super) cancel: CancellationToken,
 }
 
-/// Rows of a bucket that are gathered before they are written.
-const GATHER: usize = 4096;
+/// Rows that a stream gathers over all buckets before it writes them: more buckets have a smaller share each, so that
+/// memory does not grow with the lake.
+const GATHER: usize = 256 << 10;
+/// Most rows that one bucket gathers.
+const GATHER_MOST: usize = 4096;
 /// Bytes of a file that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
@@ -267,7 +270,8 @@ impl Scatter {
     fn give(&mut self, number: usize, gathered: &SchemaRef, rows: RecordBatch) -> Result<(), Failure> {
         if self.buckets[number].is_none() {
             let writer = open(&file(&self.path, number, self.number), &self.schema)?;
-            let coalescer = BatchCoalescer::new(Arc::clone(gathered), GATHER);
+            let share = (GATHER / self.spooling.buckets as usize).min(GATHER_MOST);
+            let coalescer = BatchCoalescer::new(Arc::clone(gathered), share);
             self.buckets[number] = Some(Bucket { gathered: coalescer, writer });
         }
         if let Some(bucket) = &mut self.buckets[number] {
