@@ -33,6 +33,7 @@ pub use places::Places;
 pub use problem::{Code, Problem, Problems};
 pub use source::Place;
 pub use substitute::Variables;
+pub(crate) use suggest::hint;
 
 /// The config's JSON Schema, draft 2020-12, over every kind of target that is compiled in.
 pub fn schema() -> serde_json::Value {

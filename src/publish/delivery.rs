@@ -61,13 +61,12 @@ impl Walk<'_> {
     /// no guard can trip any more. Without a publication it only compares; `look` sees every share.
     pub(super) async fn run(
         &self,
-        layer: Option<&mut LayerWriter>,
+        mut layer: Option<&mut LayerWriter>,
         mut publication: Option<&mut dyn Publication>,
         mut look: impl FnMut(&Share),
         walked: &mut Walked,
     ) -> Result<(), Stopped> {
         let buckets = self.work.spooled.buckets() as usize;
-        let mut layer = layer;
         let encoder = layer.as_ref().map(|layer| layer.encoder());
         let mut shares = stream::iter(0..buckets)
             .map(|bucket| share(Arc::clone(&self.work), encoder.clone(), bucket))

@@ -128,9 +128,7 @@ impl Publisher {
     /// An activation and its target, by name.
     pub(super) fn activation(&self, name: &str) -> Result<(&Activation, &Target), PublishError> {
         let unknown = || {
-            let known = self.config.activations.keys().map(String::as_str);
-            let nearest = known.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-            let hint = nearest.map(|nearest| format!("; did you mean `{nearest}`?")).unwrap_or_default();
+            let hint = crate::config::hint(name, self.config.activations.keys().map(String::as_str));
             PublishError::Unknown(format!("no activation `{name}`{hint}"))
         };
         let activation = self.config.activations.get(name).ok_or_else(unknown)?;

@@ -159,19 +159,20 @@ impl MembershipPlanner<'_> {
     }
 
     fn condition(&mut self, table: &str, sql: &Sql) -> Option<Test> {
-        let info = self.tables.get(table)?;
-        let planned = Scope::new(table, &info.schema, None)
-            .map_err(|error| Fault::sql(sql, shown(&error)))
-            .and_then(|scope| scope.condition(self.session, sql));
+        let planned = self.scope(table, sql)?.condition(self.session, sql);
         self.noted(planned).map(|condition| Test::Row(condition.expr))
     }
 
     fn ordering(&mut self, table: &str, sql: &Sql) -> Option<Vec<Ordering>> {
-        let info = self.tables.get(table)?;
-        let planned = Scope::new(table, &info.schema, None)
-            .map_err(|error| Fault::sql(sql, shown(&error)))
-            .and_then(|scope| scope.ordering(self.session, sql));
+        let planned = self.scope(table, sql)?.ordering(self.session, sql);
         self.noted(planned)
+    }
+
+    /// The columns of a table; `None` where it can't be read, which is noted elsewhere.
+    fn scope(&mut self, table: &str, sql: &Sql) -> Option<Scope> {
+        let info = self.tables.get(table)?;
+        let scope = Scope::new(table, &info.schema, None).map_err(|error| Fault::sql(sql, shown(&error)));
+        self.noted(scope)
     }
 
     async fn query(&mut self, table: &str, sql: &Sql) -> Option<Test> {

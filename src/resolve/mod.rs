@@ -159,9 +159,7 @@ fn missing_columns(table: &crate::config::Table, info: &TableInfo, at: &str) -> 
         .filter(|(_, column)| info.schema.field_with_name(column).is_err())
         .map(|(key, column)| {
             let known = info.schema.fields().iter().map(|field| field.name().as_str());
-            let nearest =
-                known.max_by(|a, b| strsim::jaro_winkler(a, column).total_cmp(&strsim::jaro_winkler(b, column)));
-            let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+            let hint = crate::config::hint(column, known);
             Fault::new(
                 format!("{at}.{key}"),
                 Code::UnknownColumn,
