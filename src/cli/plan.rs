@@ -214,6 +214,7 @@ mod tests {
             op: Op::Add,
             members: Arc::new(Int64Array::from(vec![7, 8])),
             rows: RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).unwrap(),
+            changes: None,
         }
     }
 

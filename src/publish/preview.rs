@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use arrow::array::RecordBatch;
 use herald_destinations::contract::{Account, Batch, Mode};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -128,8 +127,7 @@ impl Sample {
             let rows = self.wanted.min(batch.rows.num_rows());
             if rows > 0 {
                 self.wanted -= rows;
-                let slice: RecordBatch = batch.rows.slice(0, rows);
-                self.batches.push(Batch { op: batch.op, members: batch.members.slice(0, rows), rows: slice });
+                self.batches.push(batch.slice(0, rows));
             }
         }
     }

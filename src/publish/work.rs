@@ -130,7 +130,7 @@ impl Work {
         } else {
             (take(&resolved.keys, rows, None)?, take_record_batch(&resolved.records, rows)?)
         };
-        Ok(Some(Batch { op, members: self.codec.members(&keys)?, rows: records }))
+        Ok(Some(Batch { op, members: self.codec.members(&keys)?, rows: records, changes: None }))
     }
 
     fn gone(&self, held: &Held, rows: &UInt32Array) -> Result<Option<Batch>, ArrowError> {
@@ -141,7 +141,7 @@ impl Work {
         let columns = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), rows.len())).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        Ok(Some(Batch { op: Op::Remove, members, rows }))
+        Ok(Some(Batch { op: Op::Remove, members, rows, changes: None }))
     }
 
     /// What the snapshot's new file holds of this bucket: everything where it is written anew, else the changes.

@@ -73,7 +73,7 @@ pub fn batch(op: Op, first: usize, rows: usize) -> Batch {
             Arc::new(scores.collect::<Int64Array>()),
         ]
     };
-    Batch { op, members, rows: RecordBatch::try_new(schema, columns).expect("columns of the sample") }
+    Batch { op, members, rows: RecordBatch::try_new(schema, columns).expect("columns of the sample"), changes: None }
 }
 
 /// One column of each type that a record may have, every one with a null; `id` first, keys as [`key`] gives them.

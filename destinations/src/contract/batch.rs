@@ -1,6 +1,9 @@
 //! The only currency of rows between the runner and a destination.
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::{
+    array::{ArrayRef, RecordBatch},
+    buffer::BooleanBuffer,
+};
 
 /// What a batch does at the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,6 +39,43 @@ pub struct Batch {
     pub members: ArrayRef,
     /// The records, in the schema of [`PublishContext::schema`](super::PublishContext::schema).
     pub rows: RecordBatch,
+    /// What is known of each change; `None` unless
+    /// [`Capabilities::change_events`](super::Capabilities::change_events).
+    pub changes: Option<Changes>,
+}
+
+/// What is known of the changes of a batch, for targets that pass them on as events.
+#[derive(Debug, Clone)]
+pub enum Changes {
+    /// Of adds: which members were there before, were removed, and return.
+    Returning(BooleanBuffer),
+    /// Of updates: for each field of the record, in order, the rows in which it changed.
+    Fields(Vec<BooleanBuffer>),
+    /// Of removals there is nothing to say.
+    None,
+}
+
+impl Batch {
+    /// Some rows of the batch, without a copy.
+    #[must_use]
+    pub fn slice(&self, from: usize, rows: usize) -> Self {
+        Self {
+            op: self.op,
+            members: self.members.slice(from, rows),
+            rows: self.rows.slice(from, rows),
+            changes: self.changes.as_ref().map(|changes| changes.slice(from, rows)),
+        }
+    }
+}
+
+impl Changes {
+    fn slice(&self, from: usize, rows: usize) -> Self {
+        match self {
+            Self::Returning(which) => Self::Returning(which.slice(from, rows)),
+            Self::Fields(fields) => Self::Fields(fields.iter().map(|which| which.slice(from, rows)).collect()),
+            Self::None => Self::None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Batch {

@@ -5,7 +5,8 @@
 pub enum Visibility {
     /// Nothing before [`commit`](super::Destination::commit), everything after it: files.
     AtCommit,
-    /// Each batch as it arrives: most platforms behind an HTTP API.
+    /// Each batch as it arrives: most platforms behind an HTTP API. What [`write`](super::Publication::write)
+    /// answered is acknowledged; of a batch that it failed on nobody knows. Adds and removals may be repeated.
     AtWrite,
 }
 
@@ -20,4 +21,6 @@ pub struct Capabilities {
     pub parallel: Option<usize>,
     /// Whether a refused row is named, so that its neighbours need no bisecting.
     pub names_rejected_rows: bool,
+    /// Whether it passes changes on as events, so that batches must say what changed.
+    pub change_events: bool,
 }

@@ -47,7 +47,9 @@ pub trait Destination: Debug + Send + Sync + 'static {
 /// One publish in flight. Dropping it at any await is safe: [`Destination::discard`] then leaves nothing.
 #[async_trait]
 pub trait Publication: Debug + Send {
-    /// Stages one batch; the answer names the rows that the target refused for good.
+    /// Stages one batch, or, where visible at write, delivers it; the answer names the rows that the target refused
+    /// for good. Where rows are not named, a batch refused whole is an error of kind
+    /// [`Refused`](super::ErrorKind::Refused), and the runner tries halves.
     async fn write(&mut self, batch: Batch) -> Result<Vec<Rejection>, Error>;
 
     /// Ends writing. The ticket holds all that [`Destination::commit`] needs.

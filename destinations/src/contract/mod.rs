@@ -17,7 +17,7 @@ mod error;
 mod retry;
 mod ticket;
 
-pub use batch::{Batch, Op, Rejection};
+pub use batch::{Batch, Changes, Op, Rejection};
 pub use capabilities::{Capabilities, Visibility};
 pub use config::{Config, ConfigError, Kind};
 pub use context::{Account, Mode, PublishContext};

@@ -92,7 +92,13 @@ impl<S: Store> FilesDestination<S> {
 #[async_trait]
 impl<S: Store> Destination for FilesDestination<S> {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { visibility: Visibility::AtCommit, max_rows: None, parallel: None, names_rejected_rows: true }
+        Capabilities {
+            visibility: Visibility::AtCommit,
+            max_rows: None,
+            parallel: None,
+            names_rejected_rows: true,
+            change_events: false,
+        }
     }
 
     fn ticket(&self, context: &PublishContext) -> Ticket {

@@ -33,7 +33,7 @@ pub async fn every_column_type_arrives_with_its_nulls<H: Harness>() {
     let members = Arc::new((0..rows.num_rows()).map(|index| Some(key(index))).collect::<StringArray>());
     let mut context = context(Mode::Full);
     context.schema = rows.schema();
-    let batches = [Batch { op: Op::Add, members, rows }];
+    let batches = [Batch { op: Op::Add, members, rows, changes: None }];
     deliver(harness.destination().await.as_ref(), &context, &batches).await.expect("deliver");
     assert_visible(&harness, &batches).await;
 }
@@ -113,6 +113,7 @@ pub async fn a_poison_row_is_rejected_and_its_neighbours_are_delivered<H: Harnes
                 op: batch.op,
                 members: arrow::compute::filter(&batch.members, &kept).expect("filter"),
                 rows: arrow::compute::filter_record_batch(&batch.rows, &kept).expect("filter"),
+                changes: None,
             };
             assert_visible(&harness, &[good]).await;
         }

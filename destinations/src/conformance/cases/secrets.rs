@@ -23,7 +23,7 @@ pub async fn no_secret_and_no_address_is_shown<H: Harness>() {
         Arc::new(Int64Array::from(vec![1])),
     ];
     let rows = RecordBatch::try_new(schema(), columns).expect("columns of the sample");
-    let batch = Batch { op: Op::Add, members: Arc::new(StringArray::from(vec![MEMBER])), rows };
+    let batch = Batch { op: Op::Add, members: Arc::new(StringArray::from(vec![MEMBER])), rows, changes: None };
     let batches = [batch];
 
     let (healthy, log) = captured_log(async {
