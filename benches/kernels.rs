@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, sync::Arc};
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, StringViewArray, UInt32Array};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray, StringViewArray};
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use herald::{
@@ -79,11 +79,8 @@ fn comparing(criterion: &mut Criterion) {
     let prints = fingerprints(&wanted, &secret).expect("types with a fingerprint");
     // An eighth of the members left, as many are new, the rest is the same.
     let (held_keys, held) = records(ROWS / 8);
-    let held = Held {
-        keys: held_keys,
-        fingerprints: fingerprints(&held, &secret).expect("types with a fingerprint"),
-        sequences: UInt32Array::from_value(1, ROWS as usize),
-    };
+    let held_prints = fingerprints(&held, &secret).expect("types with a fingerprint");
+    let held = Held::held(held_keys, held_prints, 1, None).expect("columns of one length");
     let mut group = group(criterion);
     group.bench_function("fingerprints", |b| b.iter(|| black_box(fingerprints(&wanted, &secret))));
     group.bench_function("delta", |b| b.iter(|| black_box(delta(&keys, &prints, Some(&held)))));

@@ -5,7 +5,10 @@ use std::{collections::BTreeSet, path::Path};
 use chrono::Utc;
 use herald::{
     publish::{Failure, PublishKind, Receipt, Status},
-    state::{ActivationState, AuditEntry, DeadLettersOf, Filter, NewPublish, Refused, SnapshotRow, State},
+    snapshot::{Answers, Range},
+    state::{
+        ActivationState, Answered, AuditEntry, DeadLettersOf, Filter, Looked, NewPublish, Refused, SnapshotRow, State,
+    },
 };
 use herald_destinations::contract::{Mode, Op, Ticket};
 use serde_json::{Value, json};
@@ -100,13 +103,13 @@ async fn an_acknowledged_publish_moves_receipt_snapshot_and_ticket_together() {
     receipt.counts.added = 7;
     receipt.counts.delivered = 7;
     let row = snapshot(&receipt, 7);
-    state.acknowledge(&receipt, Some(&row)).await.unwrap();
+    state.acknowledge(&receipt, Some(&row), &Looked::AtAll).await.unwrap();
 
     assert!(state.in_flight(None).await.unwrap().is_empty());
     assert_eq!(state.snapshot("gold").await.unwrap(), Some(row.clone()));
     assert_eq!(state.receipt(receipt.id).await.unwrap(), Some(receipt.clone()));
 
-    state.acknowledge(&receipt, Some(&row)).await.unwrap();
+    state.acknowledge(&receipt, Some(&row), &Looked::AtAll).await.unwrap();
     let late = Receipt { status: Status::Failed, ..receipt.clone() };
     assert_eq!(state.finish(&late).await.unwrap_err().code(), "internal");
     assert_eq!(state.receipt(receipt.id).await.unwrap(), Some(receipt), "an ended publish stays as it ended");
@@ -121,7 +124,7 @@ async fn an_acknowledgement_that_breaks_halfway_changes_nothing() {
     receipt.status = Status::Succeeded;
     let dangling = SnapshotRow { publish: Uuid::now_v7(), ..snapshot(&receipt, 1) };
 
-    state.acknowledge(&receipt, Some(&dangling)).await.unwrap_err();
+    state.acknowledge(&receipt, Some(&dangling), &Looked::AtAll).await.unwrap_err();
 
     let found = state.in_flight(None).await.unwrap();
     assert_eq!(found.len(), 1, "the publish is still to be settled");
@@ -137,7 +140,7 @@ async fn a_failed_publish_leaves_the_snapshot() {
     let mut first = state.queue(asked("gold")).await.unwrap();
     first.status = Status::Succeeded;
     let row = snapshot(&first, 3);
-    state.acknowledge(&first, Some(&row)).await.unwrap();
+    state.acknowledge(&first, Some(&row), &Looked::AtAll).await.unwrap();
 
     let mut second = state.queue(asked("gold")).await.unwrap();
     state.put_ticket(second.id, &ticket(second.id, false), &Value::Null).await.unwrap();
@@ -166,7 +169,7 @@ async fn a_publish_that_is_not_final_can_not_be_acknowledged() {
     let data_dir = tempfile::tempdir().unwrap();
     let state = open(data_dir.path()).await;
     let receipt = state.queue(asked("gold")).await.unwrap();
-    state.acknowledge(&receipt, None).await.unwrap_err();
+    state.acknowledge(&receipt, None, &Looked::AtAll).await.unwrap_err();
     assert_eq!(state.in_flight(None).await.unwrap().len(), 1);
     state.put_ticket(Uuid::now_v7(), &ticket(receipt.id, true), &Value::Null).await.unwrap_err();
 }
@@ -245,7 +248,7 @@ async fn a_writer_to_be_killed() {
         let mut receipt = state.queue(asked("gold")).await.unwrap();
         state.put_ticket(receipt.id, &ticket(receipt.id, true), &json!(receipt.sequence)).await.unwrap();
         receipt.status = Status::Succeeded;
-        state.acknowledge(&receipt, Some(&snapshot(&receipt, receipt.sequence))).await.unwrap();
+        state.acknowledge(&receipt, Some(&snapshot(&receipt, receipt.sequence)), &Looked::AtAll).await.unwrap();
     }
 }
 
@@ -285,13 +288,23 @@ async fn a_process_killed_while_it_writes_leaves_a_consistent_state() {
     }
 }
 
-fn refused(member: &str, code: &str) -> Refused {
-    Refused { member: member.to_owned(), op: Op::Add, code: code.to_owned(), message: "no".to_owned() }
+fn refused(member: u8, code: &str) -> Refused {
+    let sealed = vec![0xff, member];
+    Refused { record: 7, member: vec![member], op: Op::Add, code: code.to_owned(), sealed, fingerprint: None }
 }
 
-async fn letters(state: &State, of: DeadLettersOf<'_>) -> Vec<(String, String, u64)> {
+async fn refuse(state: &State, publish: Uuid, refused: &[Refused]) {
+    let answered = Answered { op: Op::Add, done: 9, refused: refused.to_vec() };
+    state.advance(publish, Some(&answered), None).await.unwrap();
+}
+
+async fn letters(state: &State, of: DeadLettersOf<'_>) -> Vec<(u8, String, u64)> {
     let found = state.dead_letters(of, 100, None).await.unwrap();
-    found.into_iter().map(|letter| (letter.member, letter.code, letter.count)).collect()
+    found.into_iter().map(|letter| (letter.member[0], letter.code, letter.count)).collect()
+}
+
+async fn settled(state: &State, receipt: &Receipt, looked: Looked) {
+    state.acknowledge(receipt, None, &looked).await.unwrap();
 }
 
 #[tokio::test]
@@ -299,35 +312,60 @@ async fn dead_letters_are_counted_up_until_settled() {
     let data_dir = tempfile::tempdir().unwrap();
     let state = open(data_dir.path()).await;
     let first = state.queue(asked("gold")).await.unwrap();
-    state.add_dead_letters(first.id, &[refused("1", "too_large"), refused("2", "too_large")]).await.unwrap();
-    state.add_dead_letters(first.id, &[refused("2", "too_large")]).await.unwrap();
-    let first = Receipt { status: Status::Partial, ..first };
-    state.finish(&first).await.unwrap();
+    refuse(&state, first.id, &[refused(1, "too_large"), refused(2, "too_large")]).await;
+    refuse(&state, first.id, &[refused(2, "too_large")]).await;
+    settled(&state, &Receipt { status: Status::Partial, ..first.clone() }, Looked::AtAll).await;
     let gold = DeadLettersOf::Activation("gold");
-    let expected = [("1".to_owned(), "too_large".to_owned(), 1), ("2".to_owned(), "too_large".to_owned(), 1)];
+    let expected = [(1, "too_large".to_owned(), 1), (2, "too_large".to_owned(), 1)];
     assert_eq!(letters(&state, gold).await, expected, "twice in one publish is once");
     assert_eq!(letters(&state, DeadLettersOf::Publish(first.id)).await, expected);
+    assert_eq!(state.refused_by(first.id).await.unwrap(), [("too_large".to_owned(), 2)]);
 
     let page = state.dead_letters(gold, 1, None).await.unwrap();
-    assert_eq!(page[0].member, "1");
+    assert_eq!(page[0].member, [1]);
     let rest = state.dead_letters(gold, 10, page.last()).await.unwrap();
-    assert_eq!(rest.iter().map(|letter| letter.member.as_str()).collect::<Vec<_>>(), ["2"]);
+    assert_eq!(rest.iter().map(|letter| letter.member[0]).collect::<Vec<_>>(), [2]);
 
     ended(&state, "gold", Status::Failed).await;
     assert_eq!(state.count_dead_letters("gold").await.unwrap(), 2, "a failed publish settles nothing");
 
     let second = state.queue(asked("gold")).await.unwrap();
-    state.add_dead_letters(second.id, &[refused("2", "invalid_value")]).await.unwrap();
-    state.finish(&Receipt { status: Status::Partial, ..second }).await.unwrap();
-    assert_eq!(letters(&state, gold).await, [("2".to_owned(), "invalid_value".to_owned(), 2)]);
-    ended(&state, "silver", Status::Succeeded).await;
-    assert_eq!(state.count_dead_letters("gold").await.unwrap(), 1, "another activation settles nothing here");
-    ended(&state, "gold", Status::Succeeded).await;
+    refuse(&state, second.id, &[refused(2, "invalid_value")]).await;
+    settled(&state, &Receipt { status: Status::Partial, ..second }, Looked::AtAll).await;
+    assert_eq!(letters(&state, gold).await, [(2, "invalid_value".to_owned(), 2)]);
+    assert_eq!(state.refused_running("gold", 3).await.unwrap(), []);
+    assert_eq!(state.refused_running("gold", 2).await.unwrap()[0].sealed, [0xff, 2]);
+
+    let third = state.queue(asked("gold")).await.unwrap();
+    refuse(&state, third.id, &[refused(2, "quarantined"), refused(3, "too_large")]).await;
+    settled(&state, &Receipt { status: Status::Partial, ..third }, Looked::AtAll).await;
+    let expected = [(2, "invalid_value".to_owned(), 3), (3, "too_large".to_owned(), 1)];
+    assert_eq!(letters(&state, gold).await, expected, "one that was not sent keeps its reason");
+
+    let silver = state.queue(asked("silver")).await.unwrap();
+    settled(&state, &Receipt { status: Status::Succeeded, ..silver }, Looked::AtAll).await;
+    assert_eq!(state.count_dead_letters("gold").await.unwrap(), 2, "another activation settles nothing here");
+    let one = state.queue(asked("gold")).await.unwrap();
+    settled(&state, &Receipt { status: Status::Succeeded, ..one }, Looked::At(vec![vec![3]])).await;
+    assert_eq!(letters(&state, gold).await, [(2, "invalid_value".to_owned(), 3)], "who was not looked at stays");
+    let all = state.queue(asked("gold")).await.unwrap();
+    settled(&state, &Receipt { status: Status::Succeeded, ..all }, Looked::AtAll).await;
     assert_eq!(state.count_dead_letters("gold").await.unwrap(), 0);
 }
 
-#[test]
-fn no_member_shows_when_a_dead_letter_is_debugged() {
-    let shown = format!("{:?}", refused("canary@example.com", "too_large"));
-    assert!(shown.contains("too_large") && !shown.contains("canary"), "{shown}");
+#[tokio::test]
+async fn what_was_answered_is_on_record_until_the_publish_ends() {
+    let data_dir = tempfile::tempdir().unwrap();
+    let state = open(data_dir.path()).await;
+    let publish = state.queue(asked("gold")).await.unwrap();
+    assert_eq!(state.answers(publish.id).await.unwrap(), Answers::default());
+    state.advance(publish.id, None, Some((Op::Add, 9))).await.unwrap();
+    refuse(&state, publish.id, &[refused(1, "too_large")]).await;
+    state.advance(publish.id, None, Some((Op::Add, 12))).await.unwrap();
+    state.advance(publish.id, None, Some((Op::Remove, 4))).await.unwrap();
+    let answers = state.answers(publish.id).await.unwrap();
+    assert_eq!(answers.ranges, [Range { done: 9, begun: 12 }, Range::default(), Range { done: 0, begun: 4 }]);
+    assert_eq!(answers.refused[0].iter().copied().collect::<Vec<_>>(), [7]);
+    settled(&state, &Receipt { status: Status::Failed, ..publish.clone() }, Looked::AtAll).await;
+    assert_eq!(state.answers(publish.id).await.unwrap().ranges, Answers::default().ranges);
 }

@@ -7,11 +7,12 @@ use herald_destinations::contract::Publication;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Ledger, Progress, code, guards,
+    Failure, Ledger, Progress, code, crash, guards,
     work::{Share, Work},
 };
 use crate::{
     config::Guards,
+    resolve::Spooled,
     snapshot::{EncodedPartition, LayerWriter, PartitionEncoder},
 };
 
@@ -37,6 +38,16 @@ pub(super) struct Walked {
     pub(super) ledger: Ledger,
     /// Members that the snapshot holds after it.
     pub(super) members: u64,
+}
+
+impl Walked {
+    /// Nothing yet, but for what the reading of the members says.
+    pub(super) fn over(spooled: &Spooled) -> Self {
+        let mut walked = Self::default();
+        walked.ledger.counts.resolved = spooled.null_keys();
+        walked.ledger.suppress("null_key", spooled.null_keys());
+        walked
+    }
 }
 
 /// How delivery ended, when not well.
@@ -95,7 +106,8 @@ impl Walk<'_> {
             }
             match publication.as_deref_mut() {
                 Some(publication) if open => self.deliver(share, publication).await?,
-                _ => waiting.push(share),
+                Some(_) => waiting.push(share),
+                None => {}
             }
         }
         if self.enforce {
@@ -128,8 +140,10 @@ impl Walk<'_> {
     }
 
     async fn deliver(&self, share: Share, publication: &mut dyn Publication) -> Result<(), Failure> {
-        for batch in share.batches {
-            let rejected = self.or_cancelled(async { publication.write(batch).await.map_err(Failure::from) }).await?;
+        for outgoing in share.batches {
+            let write = async { publication.write(outgoing.batch).await.map_err(Failure::from) };
+            let rejected = self.or_cancelled(write).await?;
+            crash::point(crash::WRITTEN).await;
             if !rejected.is_empty() {
                 return Err(code::internal("a target that takes whole files refused single records"));
             }
@@ -137,7 +151,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    async fn or_cancelled<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    pub(super) async fn or_cancelled<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(code::interrupted()),
@@ -158,6 +172,11 @@ impl Waiting {
         self.bytes += share.bytes();
         self.shares.push((self.bytes <= HELD_BACK).then_some(share));
     }
+}
+
+/// The share of a bucket, made again.
+pub(super) async fn share_again(work: &Arc<Work>, bucket: usize) -> Result<Share, Failure> {
+    Ok(share(Arc::clone(work), None, bucket).await?.0)
 }
 
 /// Makes a share, and its rows of the snapshot's new file, away from the threads that serve I/O.

@@ -89,6 +89,13 @@ impl Ledger {
         }
     }
 
+    /// Warns of rows that stand for nobody.
+    pub(super) fn report_duplicates(&self) {
+        if self.duplicates > 0 {
+            tracing::warn!(rows = self.duplicates, "rows with the key of another were left out");
+        }
+    }
+
     /// Records that are sent.
     pub fn sent(&self) -> u64 {
         self.counts.added + self.counts.updated + self.counts.removed

@@ -8,9 +8,12 @@
 
 mod before;
 pub mod code;
+pub mod crash;
+mod dead_letters;
 mod delivery;
 mod guards;
 mod ledger;
+mod outgoing;
 mod pending;
 mod preview;
 mod progress;
@@ -19,11 +22,15 @@ mod receipt;
 mod recovery;
 mod run;
 mod scratch;
+mod send;
+mod sender;
+mod stage;
 mod standing;
 mod teardown;
 mod verification;
 mod work;
 
+pub use dead_letters::DeadLetter;
 pub use guards::{Judgement, judge};
 pub use ledger::Ledger;
 pub use preview::Preview;

@@ -4,12 +4,15 @@ use herald_destinations::contract::{Account, Destination, Mode, Ticket};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Failure, Ledger, Publisher, Receipt, Status, code,
+    Failure, Ledger, Publisher, Receipt, Status, code, crash,
     ledger::conserve,
     run::Run,
     standing::{Standing, notes},
 };
-use crate::{snapshot::Layer, state::SnapshotRow};
+use crate::{
+    snapshot::Layer,
+    state::{Looked, SnapshotRow},
+};
 
 /// What is stored with a sealed ticket: another process can end the publish with it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,8 +21,14 @@ pub(super) struct Pending {
     pub(super) receipt: Receipt,
     /// What the snapshot is bound to.
     pub(super) identity: String,
-    /// What stands after the publish.
+    /// What stands after the publish; while it is sent, what stood before.
     pub(super) standing: Standing,
+    /// What is about to be sent, where the target shows members as they arrive.
+    #[serde(default)]
+    pub(super) sending: Option<Layer>,
+    /// Whose dead letters it settles.
+    #[serde(default)]
+    pub(super) looked: Looked,
 }
 
 impl Run<'_> {
@@ -44,14 +53,15 @@ impl Run<'_> {
         pointer.layers.push(layer);
         pointer.members = members;
         if pointer.wants_compaction() {
-            pointer = store.compact(&receipt.activation, receipt.id, &pointer, &self.plan.codec().stored_type())?;
+            pointer = store.compact(&receipt.activation, receipt.id, &pointer, pointer.partitions)?;
         }
         fill(&mut receipt, ledger);
         receipt.counts.delivered = ledger.sent();
         receipt.status = Status::Succeeded;
         conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
         let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
-        Ok(Pending { receipt, identity: self.publisher.identity(self.activation, self.target), standing })
+        let identity = self.publisher.identity(self.activation, self.target);
+        Ok(Pending { receipt, identity, standing, sending: None, looked: Looked::AtAll })
     }
 }
 
@@ -85,7 +95,8 @@ impl Publisher {
             rows: pending.standing.pointer.members,
             publish: receipt.id,
         };
-        self.state.acknowledge(receipt, Some(&row)).await?;
+        self.state.acknowledge(receipt, Some(&row), &pending.looked).await?;
+        crash::point(crash::ACKNOWLEDGED).await;
         self.snapshots()?.sweep(&receipt.activation, &[&pending.standing.pointer])
     }
 }

@@ -1,18 +1,18 @@
 //! `plan`: everything of a publish but its sending.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
-use herald_destinations::contract::{Account, Batch, Mode};
+use herald_destinations::contract::{Account, Batch, Mode, Visibility};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
     Judgement, Phase, Progress, PublishError, Publisher,
-    before::Before,
-    delivery::{Stopped, Walk, Walked},
+    delivery::{Stopped, Walked},
     guards::judge,
+    outgoing::Outgoing,
     run::Run,
-    work::{Share, Work},
+    work::{How, Share},
 };
 use crate::{config::Activation, snapshot::Snapshot};
 
@@ -71,35 +71,17 @@ impl Publisher {
         sample: usize,
         spool: &std::path::Path,
     ) -> Result<Preview, Stopped> {
-        let plan = &run.plan;
-        let Before { snapshot, buckets, .. } = run.before(mode).await?;
-        let held = snapshot.as_ref().map(Snapshot::members);
-        let spooled = run.spool(spool, buckets).await?;
-        let null_keys = spooled.null_keys();
-        let mut walked = Walked::default();
-        walked.ledger.counts.resolved = null_keys;
-        walked.ledger.suppress("null_key", null_keys);
-        run.progress.phase(Phase::Delivering, Some(spooled.rows()));
-        let work = Work {
-            spooled,
-            snapshot,
-            codec: plan.codec().clone(),
-            schema: Arc::clone(plan.schema()),
-            mode,
-            send: activation.send,
-            sequence: 0,
-            rebase: false,
-            keys: self.snapshots()?.keys().clone(),
+        let mut before = run.before(mode).await?;
+        let held = before.snapshot.as_ref().map(Snapshot::members);
+        let spooled = run.spool(spool, before.buckets).await?;
+        let mut walked = Walked::over(&spooled);
+        run.begins(spooled.rows());
+        let how = match run.target.config.capabilities().visibility {
+            Visibility::AtCommit => How::new(mode, false),
+            Visibility::AtWrite => How::AtOnce { again: mode == Mode::Full, gone: None },
         };
-        let walk = Walk {
-            work: Arc::new(work),
-            guards: &activation.guards,
-            held,
-            enforce: false,
-            progress: run.progress,
-            cancel: run.cancel,
-            threads: self.threads,
-        };
+        let work = run.work(0, &mut before, spooled, how)?;
+        let walk = run.walk(&work, held, false);
         let mut taken = Sample { wanted: sample, batches: Vec::new() };
         walk.run(None, None, |share| taken.take(share), &mut walked).await?;
         let ledger = walked.ledger;
@@ -123,7 +105,7 @@ struct Sample {
 
 impl Sample {
     fn take(&mut self, share: &Share) {
-        for batch in &share.batches {
+        for Outgoing { batch, .. } in &share.batches {
             let rows = self.wanted.min(batch.rows.num_rows());
             if rows > 0 {
                 self.wanted -= rows;

@@ -1,63 +1,119 @@
 //! Settling what a crash left, before anything new is published.
 
-use herald_destinations::contract::Mode;
+use herald_destinations::contract::{Mode, Ticket};
 
 use super::{
-    Failure, Ledger, PublishKind, Publisher, Status, code,
+    Failure, Ledger, PublishKind, Publisher, Receipt, Status, code, crash,
     pending::{Pending, commit},
 };
 use crate::{
     config::{Activation, Target},
+    snapshot::Answers,
     state::{InFlight, NewPublish},
 };
 
 impl Publisher {
-    /// Ends the publishes of an activation whose process died: what was sealed is committed, anything else discarded.
-    /// Called under the activation's lock, so none of them runs.
+    /// Ends the publishes of an activation whose process died: what was sealed is committed, what was sent is
+    /// settled, anything else discarded. Called under the activation's lock, so none of them runs.
     pub(super) async fn settle(&self, activation: &Activation, target: &Target) -> Result<(), Failure> {
         for left in self.state.in_flight(Some(&activation.name)).await? {
             let id = left.receipt.id;
-            let committed = self.settle_one(activation, target, left).await?;
-            tracing::warn!(publish = %id, committed, "settled a publish that was cut short");
+            let arrived = self.settle_one(activation, target, left).await?;
+            tracing::warn!(publish = %id, arrived, "settled a publish that was cut short");
             self.record_recovery(activation).await?;
         }
         Ok(())
     }
 
-    /// Whether it was committed.
+    /// Whether anything of it reached the target.
     async fn settle_one(&self, activation: &Activation, target: &Target, left: InFlight) -> Result<bool, Failure> {
         let InFlight { mut receipt, ticket, pending } = left;
+        crash::point(crash::SETTLING).await;
         let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
-        if let Some(ticket) = &ticket {
-            let destination = self.connect(activation, target).await?;
-            let ours = |pending: &Pending| ticket.sealed && pending.identity == self.identity(activation, target);
-            if let Some(pending) = pending.filter(ours) {
-                match commit(destination.as_ref(), ticket, &mut receipt, &pending).await {
-                    Ok(()) => {
-                        receipt.finished_at = Some(chrono::Utc::now());
-                        self.acknowledge(&receipt, pending).await?;
-                        return Ok(true);
-                    }
-                    Err(failure) if failure.retryable => return Err(failure),
-                    Err(failure) => tracing::error!(code = failure.code, error = failure.message, "can't be committed"),
+        // Of a former target nothing can be settled from here.
+        let ours = |pending: &Pending| pending.identity == self.identity(activation, target);
+        match (ticket, pending.filter(ours)) {
+            (Some(ticket), Some(pending)) if pending.sending.is_some() => {
+                if self.settle_sending(&mut receipt, pending, target).await? {
+                    return Ok(true);
                 }
+                self.discard(activation, target, &ticket).await?;
             }
-            match destination.discard(ticket).await {
-                Err(error) if error.kind().passes() => return Err(error.into()),
-                // The target is another one by now: what was staged at the former can't be reached from here.
-                Err(error) => tracing::warn!(%error, "what a publish staged could not be removed"),
-                Ok(()) => {}
+            (Some(ticket), pending) => {
+                if let Some(pending) = pending.filter(|_| ticket.sealed)
+                    && self.settle_sealed(activation, target, &mut receipt, &ticket, pending).await?
+                {
+                    return Ok(true);
+                }
+                self.discard(activation, target, &ticket).await?;
             }
+            (None, _) => {}
         }
         receipt.finished_at = Some(chrono::Utc::now());
-        let failure = Failure {
-            code: code::INTERRUPTED.into(),
-            message: "the process ended before the publish did".into(),
-            remedy: "nothing: what it staged was removed, and the next publish sends it".into(),
-            retryable: true,
-        };
-        self.fail(&mut receipt, &Ledger::default(), Status::Failed, failure).await?;
+        self.fail(&mut receipt, &Ledger::default(), Status::Failed, died()).await?;
         Ok(false)
+    }
+
+    /// Commits what was sealed. `false`: it can't be.
+    async fn settle_sealed(
+        &self,
+        activation: &Activation,
+        target: &Target,
+        receipt: &mut Receipt,
+        ticket: &Ticket,
+        pending: Pending,
+    ) -> Result<bool, Failure> {
+        let destination = self.connect(activation, target).await?;
+        match commit(destination.as_ref(), ticket, receipt, &pending).await {
+            Ok(()) => {
+                receipt.finished_at = Some(chrono::Utc::now());
+                crash::point(crash::RECOVERED).await;
+                self.acknowledge(receipt, pending).await?;
+                Ok(true)
+            }
+            Err(failure) if failure.retryable => Err(failure),
+            Err(failure) => {
+                tracing::error!(code = failure.code, error = failure.message, "can't be committed");
+                Ok(false)
+            }
+        }
+    }
+
+    /// Keeps what is certain of a publish that died while it sent, and marks what is not. `false`: nothing was sent.
+    async fn settle_sending(
+        &self,
+        receipt: &mut Receipt,
+        mut pending: Pending,
+        target: &Target,
+    ) -> Result<bool, Failure> {
+        let answers = self.state.answers(receipt.id).await?;
+        if answers == Answers::default() {
+            return Ok(false);
+        }
+        let owed = pending.receipt.counts.owed;
+        let answered: u64 = answers.ranges.iter().map(|range| range.done).sum();
+        *receipt = pending.receipt.clone();
+        receipt.rejected_by = self.state.refused_by(receipt.id).await?.into_iter().collect();
+        receipt.finished_at = Some(chrono::Utc::now());
+        let stopped = (answered < owed).then(died);
+        let events = target.config.capabilities().change_events;
+        self.settle_sent(receipt, &mut pending, &answers, events, stopped)?;
+        crash::point(crash::RECOVERED).await;
+        self.acknowledge(receipt, pending).await?;
+        Ok(true)
+    }
+
+    async fn discard(&self, activation: &Activation, target: &Target, ticket: &Ticket) -> Result<(), Failure> {
+        let destination = self.connect(activation, target).await?;
+        match destination.discard(ticket).await {
+            Err(error) if error.kind().passes() => Err(error.into()),
+            // The target is another one by now: what was staged at the former can't be reached from here.
+            Err(error) => {
+                tracing::warn!(%error, "what a publish staged could not be removed");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// A receipt of its own for the settling; it moves no record.
@@ -80,5 +136,14 @@ impl Publisher {
         receipt.status = Status::Succeeded;
         receipt.attempts = 1;
         Ok(self.state.finish(&receipt).await?)
+    }
+}
+
+fn died() -> Failure {
+    Failure {
+        code: code::INTERRUPTED.into(),
+        message: "the process ended before the publish did".into(),
+        remedy: "nothing: what was not delivered comes again with the next publish".into(),
+        retryable: true,
     }
 }

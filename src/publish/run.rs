@@ -2,19 +2,20 @@
 
 use std::{path::Path, sync::Arc};
 
-use herald_destinations::contract::{Account, Destination, PublishContext, Ticket};
+use herald_destinations::contract::{Destination, Ticket, Visibility};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Ledger, Phase, Progress, PublishError, Publisher, Receipt, Status, code,
-    delivery::{Stopped, Walk, Walked},
-    pending::{Pending, commit, fill},
-    work::Work,
+    Failure, Ledger, Phase, Progress, PublishError, Publisher, Receipt, Status,
+    before::Before,
+    code, crash,
+    delivery::{Stopped, Walk},
+    pending::{Pending, fill},
+    work::{How, Work},
 };
 use crate::{
     config::{Activation, Target},
     resolve::{PublishPlan, Spooled},
-    snapshot::{LayerWriter, Snapshot},
 };
 
 /// A publish under way.
@@ -34,11 +35,15 @@ impl Run<'_> {
     pub(super) async fn record(self, mut receipt: Receipt) -> Result<Receipt, PublishError> {
         let spool = self.publisher.spool_dir(receipt.id);
         let mut ledger = Ledger::default();
+        crash::point(crash::QUEUED).await;
         let ended = self.go(&mut receipt, &mut ledger, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);
         receipt.finished_at = Some(chrono::Utc::now());
         let (status, failure) = match ended {
             Ok(pending) => {
+                if let Some(failure) = &receipt.error {
+                    report(failure);
+                }
                 self.publisher.acknowledge(&receipt, pending).await?;
                 return Ok(receipt);
             }
@@ -56,19 +61,14 @@ impl Run<'_> {
                 return Ok(receipt);
             }
             Err(Stopped::Blocked(failure)) => (Status::Blocked, failure),
-            Err(Stopped::Failed(failure)) => match failure.code.as_str() {
-                code::INTERRUPTED => (Status::Cancelled, failure),
-                code::SNAPSHOT_MISSING => (Status::Blocked, failure),
-                _ => (Status::Failed, failure),
-            },
+            Err(Stopped::Failed(failure)) => (status_of(&failure), failure),
         };
-        tracing::error!(code = failure.code, error = failure.message, remedy = failure.remedy, "publish stopped");
+        report(&failure);
         self.publisher.fail(&mut receipt, &ledger, status, failure).await?;
         Ok(receipt)
     }
 
     async fn go(&self, receipt: &mut Receipt, ledger: &mut Ledger, spool: &Path) -> Result<Pending, Stopped> {
-        let plan = &self.plan;
         let before = self.before(receipt.mode).await?;
         let destination = self.publisher.connect(self.activation, self.target).await?;
         let mut context = self.context(receipt, &before);
@@ -76,59 +76,10 @@ impl Run<'_> {
             self.past_lost_state(destination.as_ref(), &mut context, receipt).await?;
         }
         let spooled = self.spool(spool, before.buckets).await?;
-        let null_keys = spooled.null_keys();
-        let rebase = before.rebases(receipt.mode);
-        let total = spooled.rows();
-        let held = before.snapshot.as_ref().map(Snapshot::members);
-        let work = Arc::new(Work {
-            spooled,
-            snapshot: before.snapshot,
-            codec: plan.codec().clone(),
-            schema: Arc::clone(plan.schema()),
-            mode: receipt.mode,
-            send: self.activation.send,
-            sequence: u32::try_from(receipt.sequence).unwrap_or(u32::MAX),
-            rebase,
-            keys: self.publisher.snapshots()?.keys().clone(),
-        });
-        let name = if rebase { "base" } else { "layer" };
-        let mut layer =
-            self.publisher.snapshots()?.layer(&receipt.activation, receipt.id, name, &plan.codec().stored_type())?;
-
-        let ticket = destination.ticket(&context);
-        self.publisher.state.put_ticket(receipt.id, &ticket, &serde_json::Value::Null).await.map_err(Failure::from)?;
-        self.progress.phase(Phase::Delivering, Some(total));
-        let walk = Walk {
-            work: Arc::clone(&work),
-            guards: &self.activation.guards,
-            held,
-            enforce: receipt.override_reason.is_none(),
-            progress: self.progress,
-            cancel: self.cancel,
-            threads: self.publisher.threads,
-        };
-        let delivered = self.deliver(destination.as_ref(), &context, walk, &mut layer, ledger, null_keys).await;
-        let (sealed, members) = match delivered {
-            Ok(sealed) => sealed,
-            Err(stopped) => return Err(discarded(destination.as_ref(), &ticket, stopped).await),
-        };
-        drop(work);
-        let sequence = before.standing.as_ref().and_then(|standing| standing.sequence);
-        let standing = before.standing.filter(|_| !rebase).ok_or(before.buckets);
-        let pending = layer
-            .finish()
-            .and_then(|layer| self.pending(receipt.clone(), ledger, standing, sequence, (layer, members)));
-        let pending = match pending {
-            Ok(pending) => pending,
-            Err(failure) => return Err(discarded(destination.as_ref(), &ticket, failure.into()).await),
-        };
-        let stored = serde_json::to_value(&pending).map_err(code::internal)?;
-        self.publisher.state.put_ticket(receipt.id, &sealed, &stored).await.map_err(Failure::from)?;
-        self.progress.phase(Phase::Committing, None);
-        match commit(destination.as_ref(), &sealed, receipt, &pending).await {
-            Ok(()) => Ok(pending),
-            Err(failure) if failure.retryable => Err(Stopped::Unsettled(failure)),
-            Err(failure) => Err(discarded(destination.as_ref(), &sealed, failure.into()).await),
+        crash::point(crash::SPOOLED).await;
+        match destination.capabilities().visibility {
+            Visibility::AtCommit => self.stage(receipt, ledger, before, spooled, (destination, context)).await,
+            Visibility::AtWrite => self.send(receipt, ledger, before, spooled, (destination, context)).await,
         }
     }
 
@@ -138,34 +89,70 @@ impl Run<'_> {
         self.plan.spool(folder, buckets, self.publisher.snapshots()?.keys(), self.cancel).await
     }
 
-    async fn deliver(
+    /// What the buckets of the publish share.
+    pub(super) fn work(
         &self,
-        destination: &dyn Destination,
-        context: &PublishContext,
-        walk: Walk<'_>,
-        layer: &mut LayerWriter,
-        ledger: &mut Ledger,
-        null_keys: u64,
-    ) -> Result<(Ticket, u64), Stopped> {
-        let mut publication = destination.begin(context).await.map_err(Failure::from)?;
-        let mut walked = Walked::default();
-        walked.ledger.counts.resolved = null_keys;
-        walked.ledger.suppress("null_key", null_keys);
-        let done = walk.run(Some(layer), Some(publication.as_mut()), |_| {}, &mut walked).await;
-        *ledger = walked.ledger;
-        done?;
-        if ledger.duplicates > 0 {
-            tracing::warn!(rows = ledger.duplicates, "rows with the key of another were left out");
+        sequence: u64,
+        before: &mut Before,
+        spooled: Spooled,
+        how: How,
+    ) -> Result<Arc<Work>, Failure> {
+        Ok(Arc::new(Work {
+            spooled,
+            snapshot: before.snapshot.take(),
+            codec: self.plan.codec().clone(),
+            schema: Arc::clone(self.plan.schema()),
+            how,
+            send: self.activation.send,
+            sequence: u32::try_from(sequence).unwrap_or(u32::MAX),
+            keys: self.publisher.snapshots()?.keys().clone(),
+        }))
+    }
+
+    /// A walk over the buckets that guards may stop.
+    pub(super) fn walk(&self, work: &Arc<Work>, held: Option<u64>, enforce: bool) -> Walk<'_> {
+        Walk {
+            work: Arc::clone(work),
+            guards: &self.activation.guards,
+            held,
+            enforce,
+            progress: self.progress,
+            cancel: self.cancel,
+            threads: self.publisher.threads,
         }
-        self.plan.check_sources().await?;
-        let account = Account { delivered: ledger.sent(), ..ledger.counts };
-        let sealed = publication.seal(account).await.map_err(Failure::from)?;
-        Ok((sealed, walked.members))
+    }
+
+    /// Begins the delivery on record: after a crash the next process finds what was left by the ticket.
+    pub(super) async fn put(
+        &self,
+        receipt: &Receipt,
+        ticket: &Ticket,
+        pending: Option<&Pending>,
+    ) -> Result<(), Failure> {
+        let pending = pending.map_or(Ok(serde_json::Value::Null), serde_json::to_value).map_err(code::internal)?;
+        Ok(self.publisher.state.put_ticket(receipt.id, ticket, &pending).await?)
+    }
+
+    pub(super) fn begins(&self, rows: u64) {
+        self.progress.phase(Phase::Delivering, Some(rows));
     }
 }
 
+/// How a publish ends that failed so.
+pub(super) fn status_of(failure: &Failure) -> Status {
+    match failure.code.as_str() {
+        code::INTERRUPTED => Status::Cancelled,
+        code::SNAPSHOT_MISSING => Status::Blocked,
+        _ => Status::Failed,
+    }
+}
+
+fn report(failure: &Failure) {
+    tracing::error!(code = failure.code, error = failure.message, remedy = failure.remedy, "publish stopped");
+}
+
 /// Leaves nothing of a publish that stopped.
-async fn discarded(destination: &dyn Destination, ticket: &Ticket, stopped: Stopped) -> Stopped {
+pub(super) async fn discarded(destination: &dyn Destination, ticket: &Ticket, stopped: Stopped) -> Stopped {
     if let Err(error) = destination.discard(ticket).await {
         tracing::warn!(%error, "what the publish staged could not be removed");
     }

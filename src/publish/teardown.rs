@@ -77,6 +77,7 @@ impl Publisher {
         receipt.finished_at = Some(chrono::Utc::now());
         if receipt.status == Status::Succeeded {
             self.state.forget_snapshot(name).await.map_err(Failure::from)?;
+            self.state.forget_dead_letters(name).await.map_err(Failure::from)?;
             self.snapshots()?.sweep(name, &[])?;
         }
         self.state.finish(&receipt).await.map_err(Failure::from)?;

@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt32Array, new_null_array,
+        Array, BinaryArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt8Array, UInt32Array,
+        new_null_array,
     },
-    compute::{concat, sort_to_indices, take, take_record_batch},
-    datatypes::{SchemaRef, UInt32Type},
+    buffer::BooleanBuffer,
+    compute::{take, take_record_batch},
+    datatypes::SchemaRef,
     error::ArrowError,
 };
-use herald_destinations::contract::{Batch, Mode, Op};
+use herald_destinations::contract::{Batch, Changes, Mode, Op};
 
-use super::{Failure, Ledger, code};
+use super::{Failure, Ledger, code, outgoing::Outgoing};
 use crate::{
     config::SendOps,
     resolve::{Resolved, Spooled},
-    snapshot::{Delta, Held, KeyCodec, Keys, Rows, Snapshot, delta, fingerprints},
+    snapshot::{
+        Delta, Gone, GoneMembers, Held, Holding, KeyCodec, Keys, Rows, Sent, Snapshot, changed_fields, delta,
+        field_prints, fingerprints,
+    },
 };
 
 /// What the buckets of one publish share.
@@ -26,20 +31,34 @@ pub(super) struct Work {
     pub(super) snapshot: Option<Snapshot>,
     pub(super) codec: KeyCodec,
     pub(super) schema: SchemaRef,
-    pub(super) mode: Mode,
+    pub(super) how: How,
     pub(super) send: SendOps,
     /// The publish's number, noted beside each record that it acknowledges.
     pub(super) sequence: u32,
-    /// Whether the snapshot is written anew, or the changes as a layer over it.
-    pub(super) rebase: bool,
     pub(super) keys: Keys,
+}
+
+/// How what is wanted becomes what is sent.
+#[derive(Debug)]
+pub(super) enum How {
+    /// The whole membership, in place of all before.
+    Whole,
+    /// What differs. `rebase`: the snapshot is written anew, and not the changes as a layer over it.
+    Changes { rebase: bool },
+    /// What differs, to a target that shows members as they arrive.
+    AtOnce {
+        /// Whether records that did not change are sent again.
+        again: bool,
+        /// Who was removed lately, for targets that are told what changed.
+        gone: Option<Gone>,
+    },
 }
 
 /// One bucket's share.
 #[derive(Debug)]
 pub(super) struct Share {
     /// What is to be delivered, in order.
-    pub(super) batches: Vec<Batch>,
+    pub(super) batches: Vec<Outgoing>,
     /// Its counts.
     pub(super) ledger: Ledger,
     /// What the snapshot's new file holds of this bucket.
@@ -48,10 +67,32 @@ pub(super) struct Share {
     pub(super) members: u64,
 }
 
+/// Rows of a bucket that are sent.
+struct Changed {
+    /// Of the wanted records.
+    added: UInt32Array,
+    /// Of the wanted records.
+    updated: UInt32Array,
+    /// Of the held members, the record that each update replaces.
+    updated_from: UInt32Array,
+    /// Of the held members.
+    removed: UInt32Array,
+}
+
 impl Share {
     /// About how many bytes the batches take.
     pub(super) fn bytes(&self) -> usize {
-        self.batches.iter().map(|batch| batch.rows.get_array_memory_size()).sum()
+        self.batches.iter().map(|outgoing| outgoing.batch.rows.get_array_memory_size()).sum()
+    }
+}
+
+impl How {
+    /// As receipts and configs call it.
+    pub(super) fn new(mode: Mode, rebase: bool) -> Self {
+        match mode {
+            Mode::Full => Self::Whole,
+            Mode::Incremental => Self::Changes { rebase },
+        }
     }
 }
 
@@ -59,89 +100,118 @@ impl Work {
     /// Makes a bucket's share; the same each time it is asked.
     pub(super) async fn share(&self, bucket: usize) -> Result<Share, Failure> {
         let resolved = self.spooled.bucket(bucket).await?;
+        let buckets = self.spooled.buckets();
         let held = match &self.snapshot {
-            Some(snapshot) => snapshot.partition(bucket, self.spooled.buckets())?,
+            Some(snapshot) => snapshot.partition(bucket, buckets)?,
             None => None,
         };
-        self.compare(&resolved, held.as_ref()).map_err(code::internal)
+        let gone = match &self.how {
+            How::AtOnce { gone: Some(gone), .. } => Some(gone.partition(bucket, buckets)?),
+            _ => None,
+        };
+        self.compare(&resolved, held.as_ref(), gone.as_ref()).map_err(code::internal)
     }
 
-    fn compare(&self, resolved: &Resolved, held: Option<&Held>) -> Result<Share, ArrowError> {
+    fn compare(
+        &self,
+        resolved: &Resolved,
+        held: Option<&Held>,
+        gone: Option<&GoneMembers>,
+    ) -> Result<Share, ArrowError> {
         let prints = fingerprints(&resolved.records, &self.keys)?;
-        let delta = delta(&resolved.keys, &prints, held)?;
-        let mut ledger = self.account(resolved, &delta, held);
-        let send = match self.mode {
-            Mode::Full => SendOps { add: true, update: false, remove: false },
-            Mode::Incremental => self.send,
-        };
-        let all = |length: usize| UInt32Array::from_iter_values(0..length as u32);
-        let (added, updated, removed) = match self.mode {
-            Mode::Full => {
-                ledger.counts.added = resolved.keys.len() as u64;
-                (all(resolved.keys.len()), all(0), all(0))
-            }
-            Mode::Incremental => {
-                ledger.counts.unchanged += delta.unchanged;
-                ledger.differ(Op::Add, delta.added.len() as u64, send);
-                ledger.differ(Op::Update, delta.updated.len() as u64, send);
-                ledger.differ(Op::Remove, delta.removed.len() as u64, send);
-                let if_sent = |rows: &UInt32Array, sent: bool| if sent { rows.clone() } else { all(0) };
-                (
-                    if_sent(&delta.added, send.add),
-                    if_sent(&delta.updated, send.update),
-                    if_sent(&delta.removed, send.remove),
-                )
-            }
-        };
-        let mut batches = Vec::with_capacity(3);
-        batches.extend(self.changed(Op::Add, resolved, &added)?);
-        batches.extend(self.changed(Op::Update, resolved, &updated)?);
-        if let Some(held) = held {
-            batches.extend(self.gone(held, &removed)?);
+        let mut delta = delta(&resolved.keys, &prints, held)?;
+        let mut ledger = account(resolved, &delta, held);
+        if let How::Whole = self.how {
+            return self.whole(resolved, prints, ledger);
         }
-        let rows = self.next_rows(resolved, &prints, held, [&added, &updated, &removed])?;
-        let held_before = if self.mode == Mode::Full { 0 } else { held.map_or(0, |held| held.keys.len()) };
-        let members = (held_before + added.len() - removed.len()) as u64;
+        if let How::AtOnce { again: true, .. } = self.how {
+            delta = delta.again_all();
+        }
+        ledger.counts.unchanged += delta.unchanged.len() as u64;
+        ledger.differ(Op::Add, delta.added.len() as u64, self.send);
+        ledger.differ(Op::Update, delta.updated.len() as u64, self.send);
+        ledger.differ(Op::Remove, delta.removed.len() as u64, self.send);
+        let changed = Changed::new(&delta, self.send);
+        let fields = gone.map(|_| field_prints(&resolved.records, &self.keys)).transpose()?;
+        let mut batches = Vec::with_capacity(3);
+        batches.extend(self.wanted(Op::Add, resolved, &prints, &changed.added)?);
+        batches.extend(self.wanted(Op::Update, resolved, &prints, &changed.updated)?);
+        batches.extend(held.map(|held| self.unwanted(held, &changed.removed)).transpose()?.flatten());
+        if let Some(gone) = gone {
+            for outgoing in &mut batches {
+                outgoing.batch.changes = Some(self.changes(outgoing, &changed, held, fields.as_ref(), gone)?);
+            }
+        }
+        let again = if self.send.add { delta.again.len() } else { 0 };
+        let before = held.map_or(0, Rows::len);
+        let members = (before + changed.added.len() - again - changed.removed.len()) as u64;
+        let rows = self.next_rows(resolved, &prints, fields, held, &changed, &delta)?;
         Ok(Share { batches, ledger, rows, members })
     }
 
-    fn account(&self, resolved: &Resolved, delta: &Delta, held: Option<&Held>) -> Ledger {
-        let mut ledger = Ledger::default();
-        ledger.counts.resolved = resolved.resolved;
-        for (reason, members) in &resolved.suppressed_by {
-            ledger.suppress(reason, *members);
-        }
-        ledger.duplicates = resolved.duplicates;
-        ledger.truth.members = resolved.keys.len() as u64;
-        ledger.truth.added = delta.added.len() as u64;
-        ledger.truth.updated = delta.updated.len() as u64;
-        ledger.truth.removed = delta.removed.len() as u64;
-        ledger.truth.compared = held.map_or(0, |held| held.keys.len() as u64);
-        ledger
+    fn whole(
+        &self,
+        resolved: &Resolved,
+        prints: FixedSizeBinaryArray,
+        mut ledger: Ledger,
+    ) -> Result<Share, ArrowError> {
+        let members = resolved.keys.len();
+        ledger.counts.added = members as u64;
+        let all = UInt32Array::from_iter_values(0..members as u32);
+        let batches = self.wanted(Op::Add, resolved, &prints, &all)?.into_iter().collect();
+        let rows = Rows::held(Arc::clone(&resolved.keys), prints, self.sequence, None)?;
+        Ok(Share { batches, ledger, rows, members: members as u64 })
     }
 
-    fn changed(&self, op: Op, resolved: &Resolved, rows: &UInt32Array) -> Result<Option<Batch>, ArrowError> {
+    fn wanted(
+        &self,
+        op: Op,
+        resolved: &Resolved,
+        prints: &FixedSizeBinaryArray,
+        rows: &UInt32Array,
+    ) -> Result<Option<Outgoing>, ArrowError> {
         if rows.is_empty() {
             return Ok(None);
         }
         // Every row, in order: a first publish or a full one. No need to copy them.
-        let (keys, records) = if rows.len() == resolved.keys.len() {
-            (Arc::clone(&resolved.keys), resolved.records.clone())
+        let (keys, records, prints) = if rows.len() == resolved.keys.len() {
+            (Arc::clone(&resolved.keys), resolved.records.clone(), prints.clone())
         } else {
-            (take(&resolved.keys, rows, None)?, take_record_batch(&resolved.records, rows)?)
+            (take(&resolved.keys, rows, None)?, take_record_batch(&resolved.records, rows)?, taken(prints, rows)?)
         };
-        Ok(Some(Batch { op, members: self.codec.members(&keys)?, rows: records, changes: None }))
+        let batch = Batch { op, members: self.codec.members(&keys)?, rows: records, changes: None };
+        Ok(Some(Outgoing { batch, keys, prints: Some(prints) }))
     }
 
-    fn gone(&self, held: &Held, rows: &UInt32Array) -> Result<Option<Batch>, ArrowError> {
+    fn unwanted(&self, held: &Held, rows: &UInt32Array) -> Result<Option<Outgoing>, ArrowError> {
         if rows.is_empty() {
             return Ok(None);
         }
-        let members = self.codec.members(&take(&held.keys, rows, None)?)?;
-        let columns = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), rows.len())).collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?;
-        Ok(Some(Batch { op: Op::Remove, members, rows, changes: None }))
+        let keys = take(held.keys(), rows, None)?;
+        let members = self.codec.members(&keys)?;
+        let batch = Batch { op: Op::Remove, members, rows: empty_records(&self.schema, rows.len())?, changes: None };
+        Ok(Some(Outgoing { batch, keys, prints: None }))
+    }
+
+    /// What a target is told of the changes of a batch.
+    fn changes(
+        &self,
+        outgoing: &Outgoing,
+        changed: &Changed,
+        held: Option<&Held>,
+        fields: Option<&BinaryArray>,
+        gone: &GoneMembers,
+    ) -> Result<Changes, ArrowError> {
+        let rows = outgoing.batch.rows.num_rows();
+        Ok(match (outgoing.batch.op, held.and_then(Rows::fields), fields) {
+            (Op::Add, ..) => Changes::Returning(gone.returning(&outgoing.keys, &self.keys)?),
+            (Op::Update, Some(before), Some(now)) => {
+                let count = self.schema.fields().len();
+                Changes::Fields(changed_fields(count, (now, &changed.updated), (before, &changed.updated_from)))
+            }
+            (Op::Update, ..) => Changes::Fields(vec![BooleanBuffer::new_set(rows); self.schema.fields().len()]),
+            (Op::Remove, ..) => Changes::None,
+        })
     }
 
     /// What the snapshot's new file holds of this bucket: everything where it is written anew, else the changes.
@@ -149,64 +219,93 @@ impl Work {
         &self,
         resolved: &Resolved,
         prints: &FixedSizeBinaryArray,
+        fields: Option<BinaryArray>,
         held: Option<&Held>,
-        [added, updated, removed]: [&UInt32Array; 3],
+        changed: &Changed,
+        delta: &Delta,
     ) -> Result<Rows, ArrowError> {
-        let sequences = |length: usize| UInt32Array::from_value(self.sequence, length);
-        if self.mode == Mode::Full || (held.is_none() && added.len() == resolved.keys.len()) {
-            let sequences = sequences(resolved.keys.len());
-            return Ok(Rows { keys: Arc::clone(&resolved.keys), fingerprints: prints.clone(), sequences });
+        let at_once = matches!(self.how, How::AtOnce { .. });
+        if held.is_none() && !at_once && changed.added.len() == resolved.keys.len() {
+            return Rows::held(Arc::clone(&resolved.keys), prints.clone(), self.sequence, fields);
         }
-        let changed = concat(&[added, updated])?;
-        let keys = take(&resolved.keys, &changed, None)?;
-        let prints_changed = take(prints, &changed, None)?;
+        let wanted = |rows: &UInt32Array| -> Result<Rows, ArrowError> {
+            let fields = fields.as_ref().map(|fields| taken(fields, rows)).transpose()?;
+            Rows::held(take(&resolved.keys, rows, None)?, taken(prints, rows)?, self.sequence, fields)
+        };
+        let (mut added, mut updated) = (wanted(&changed.added)?, wanted(&changed.updated)?);
         let Some(held) = held else {
-            return sorted(&[keys], &[prints_changed], &[Arc::new(sequences(changed.len()))]);
+            if at_once {
+                added = added.sending(UInt8Array::from_value(Sent::Add as u8, changed.added.len()))?;
+            }
+            return Ok(added);
         };
-        let held_prints: ArrayRef = Arc::new(held.fingerprints.clone());
-        let held_sequences: ArrayRef = Arc::new(held.sequences.clone());
-        let (rest, rest_prints, rest_sequences) = if self.rebase {
+        if let How::Changes { rebase: true } = self.how {
             // Those of the snapshot that neither changed nor went.
-            let kept = self.untouched(resolved, held, updated, removed)?;
-            (take(&held.keys, &kept, None)?, take(&held_prints, &kept, None)?, take(&held_sequences, &kept, None)?)
-        } else {
-            let gone = take(&held.keys, removed, None)?;
-            let nothing = new_null_array(held_prints.data_type(), gone.len());
-            let by = Arc::new(sequences(gone.len())) as ArrayRef;
-            (gone, nothing, by)
-        };
-        sorted(&[keys, rest], &[prints_changed, rest_prints], &[Arc::new(sequences(changed.len())), rest_sequences])
-    }
-
-    fn untouched(
-        &self,
-        resolved: &Resolved,
-        held: &Held,
-        updated: &UInt32Array,
-        removed: &UInt32Array,
-    ) -> Result<UInt32Array, ArrowError> {
-        let mut touched = vec![false; held.keys.len()];
-        removed.values().iter().for_each(|row| touched[*row as usize] = true);
-        let updated = take(&resolved.keys, updated, None)?;
-        crate::snapshot::rows_in_both(&updated, &held.keys, |_, row| touched[row] = true)?;
-        Ok(touched
-            .iter()
-            .enumerate()
-            .filter(|(_, touched)| !**touched)
-            .map(|(row, _)| row as u32)
-            .collect::<Vec<_>>()
-            .into())
+            return Rows::join(&[added, updated, held.take(&untouched(held, changed))?]);
+        }
+        let gone_keys = take(held.keys(), &changed.removed, None)?;
+        let mut removed = Rows::unknown(gone_keys, Holding::Gone, self.sequence, fields.is_some())?;
+        if at_once {
+            let mut adds = vec![Sent::Add as u8; changed.added.len()];
+            if !adds.is_empty() {
+                delta.again.iter().for_each(|(row, _)| adds[*row as usize] = Sent::Again as u8);
+            }
+            added = added.sending(adds.into())?;
+            updated = updated.sending(UInt8Array::from_value(Sent::Update as u8, changed.updated.len()))?;
+            removed = removed.sending(UInt8Array::from_value(Sent::Remove as u8, changed.removed.len()))?;
+        }
+        Rows::join(&[added, updated, removed])
     }
 }
 
-/// Pieces as one, by key.
-fn sorted(keys: &[ArrayRef], prints: &[ArrayRef], sequences: &[ArrayRef]) -> Result<Rows, ArrowError> {
-    let joined = |pieces: &[ArrayRef]| concat(&pieces.iter().map(AsRef::as_ref).collect::<Vec<_>>());
-    let keys = joined(keys)?;
-    let order = sort_to_indices(&keys, None, None)?;
-    Ok(Rows {
-        keys: take(&keys, &order, None)?,
-        fingerprints: take(&joined(prints)?, &order, None)?.as_fixed_size_binary().clone(),
-        sequences: take(&joined(sequences)?, &order, None)?.as_primitive::<UInt32Type>().clone(),
-    })
+impl Changed {
+    fn new(delta: &Delta, send: SendOps) -> Self {
+        let none = || UInt32Array::from(Vec::<u32>::new());
+        let if_sent = |rows: &UInt32Array, sent: bool| if sent { rows.clone() } else { none() };
+        Self {
+            added: if_sent(&delta.added, send.add),
+            updated: if_sent(&delta.updated, send.update),
+            updated_from: if_sent(&delta.updated_from, send.update),
+            removed: if_sent(&delta.removed, send.remove),
+        }
+    }
+}
+
+fn account(resolved: &Resolved, delta: &Delta, held: Option<&Held>) -> Ledger {
+    let mut ledger = Ledger::default();
+    ledger.counts.resolved = resolved.resolved;
+    for (reason, members) in &resolved.suppressed_by {
+        ledger.suppress(reason, *members);
+    }
+    ledger.duplicates = resolved.duplicates;
+    ledger.truth.members = resolved.keys.len() as u64;
+    ledger.truth.added = delta.added.len() as u64;
+    ledger.truth.updated = delta.updated.len() as u64;
+    ledger.truth.removed = delta.removed.len() as u64;
+    ledger.truth.compared = held.map_or(0, |held| held.len() as u64);
+    ledger
+}
+
+/// Rows of the snapshot that neither change nor go.
+fn untouched(held: &Held, changed: &Changed) -> UInt32Array {
+    let mut touched = vec![false; held.len()];
+    for rows in [&changed.updated_from, &changed.removed] {
+        rows.values().iter().for_each(|row| touched[*row as usize] = true);
+    }
+    let kept = touched.iter().enumerate().filter(|(_, touched)| !**touched).map(|(row, _)| row as u32);
+    UInt32Array::from_iter_values(kept)
+}
+
+/// As many records as asked for, all values null: what a removal carries.
+pub(super) fn empty_records(schema: &SchemaRef, rows: usize) -> Result<RecordBatch, ArrowError> {
+    let columns = schema.fields().iter().map(|field| new_null_array(field.data_type(), rows)).collect();
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+}
+
+/// `take`, in the array's own type.
+fn taken<A: Array + Clone + 'static>(array: &A, rows: &UInt32Array) -> Result<A, ArrowError> {
+    let taken = take(array, rows, None)?;
+    let own = taken.as_any().downcast_ref::<A>().cloned();
+    own.ok_or_else(|| ArrowError::CastError("another type was taken than given".into()))
 }

@@ -1,13 +1,12 @@
 //! Base and layers → a new base.
 
-use arrow::datatypes::DataType;
 use uuid::Uuid;
 
-use super::{Pointer, Rows, SnapshotStore};
+use super::{Columns, Pointer, SnapshotStore};
 use crate::publish::{Failure, code};
 
 impl SnapshotStore {
-    /// Writes what base and layers together hold as one file.
+    /// Writes what base and layers together hold as one file of `partitions` partitions, at least as many as before.
     ///
     /// # Errors
     /// `snapshot_unreadable`, `disk_full`, or what the disk said.
@@ -16,17 +15,18 @@ impl SnapshotStore {
         activation: &str,
         publish: Uuid,
         pointer: &Pointer,
-        key_type: &DataType,
+        partitions: u32,
     ) -> Result<Pointer, Failure> {
         let snapshot = self.open(activation, pointer)?;
-        let mut base = self.layer(activation, publish, "compact", key_type)?;
+        let without = || code::internal("a snapshot without files was to be merged");
+        let columns =
+            Columns { fields: snapshot.has_fields(), ..Columns::of(snapshot.key_type().ok_or_else(without)?) };
+        let mut base = self.layer(activation, publish, "compact", &columns)?;
         let encoder = base.encoder();
-        for partition in 0..pointer.partitions as usize {
-            let held: Rows = snapshot
-                .partition(partition, pointer.partitions)?
-                .ok_or_else(|| code::internal("a snapshot without files was to be merged"))?;
+        for partition in 0..partitions as usize {
+            let held = snapshot.partition(partition, partitions)?.ok_or_else(without)?;
             base.append(encoder.encode(partition, &held)?)?;
         }
-        Ok(Pointer { layers: vec![base.finish()?], ..pointer.clone() })
+        Ok(Pointer { layers: vec![base.finish()?], partitions, ..pointer.clone() })
     }
 }

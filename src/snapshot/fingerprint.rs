@@ -56,7 +56,7 @@ fn seed(records: &RecordBatch, secret: &Keys) -> (u64, u64) {
 }
 
 /// A column, ready to hand out the canonical bytes of a row.
-enum Column {
+pub(super) enum Column {
     Text(arrow::array::StringArray),
     Bytes(arrow::array::BinaryArray),
     Integer(arrow::array::Int64Array),
@@ -67,7 +67,7 @@ enum Column {
 }
 
 impl Column {
-    fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
+    pub(super) fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
         let to = |data_type| cast(array, &data_type);
         Ok(match array.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
@@ -102,7 +102,7 @@ impl Column {
 
     /// Every value begins with something that says null or not, and texts with their length, so that no two rows of
     /// different values have the same bytes.
-    fn append(&self, row: usize, out: &mut Vec<u8>) {
+    pub(super) fn append(&self, row: usize, out: &mut Vec<u8>) {
         match self {
             Self::Text(array) => sized((!array.is_null(row)).then(|| array.value(row).as_bytes()), out),
             Self::Bytes(array) => sized((!array.is_null(row)).then(|| array.value(row)), out),

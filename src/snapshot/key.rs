@@ -3,8 +3,8 @@
 use std::{hash::Hasher, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BinaryArray, StringArray},
-    buffer::NullBuffer,
+    array::{Array, ArrayRef, AsArray, BinaryArray, FixedSizeBinaryArray, StringArray},
+    buffer::{Buffer, NullBuffer},
     compute::{cast, kernels::concat_elements::concat_elements_utf8_many},
     datatypes::{DataType, Int64Type},
     error::ArrowError,
@@ -151,6 +151,24 @@ pub fn hashes(keys: &ArrayRef, secret: &Keys) -> Vec<u64> {
             (0..keys.len()).map(|row| or_zero(row, keys.value(row))).collect()
         }
     }
+}
+
+/// Bytes of an [identity](identities).
+pub(super) const IDENTITY: i32 = 16;
+
+/// A keyed hash a key that serves in its place once the key itself may not be kept; it begins with the bytes of
+/// [`hashes`], so that it names the partition too.
+///
+/// # Errors
+/// None that can be met: the hashes are of one width.
+pub fn identities(keys: &ArrayRef, secret: &Keys) -> Result<FixedSizeBinaryArray, ArrowError> {
+    let other = Keys { partition: secret.identity, ..secret.clone() };
+    let mut bytes = Vec::with_capacity(keys.len() * IDENTITY as usize);
+    for (first, second) in hashes(keys, secret).into_iter().zip(hashes(keys, &other)) {
+        bytes.extend_from_slice(&first.to_be_bytes());
+        bytes.extend_from_slice(&second.to_be_bytes());
+    }
+    FixedSizeBinaryArray::try_new(IDENTITY, Buffer::from_vec(bytes), None)
 }
 
 /// The partition of a hash, of `partitions`, a power of two.

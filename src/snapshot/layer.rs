@@ -7,10 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use arrow::{
-    array::{ArrayRef, FixedSizeBinaryArray, RecordBatch, UInt32Array},
-    datatypes::{DataType, Field, Schema, SchemaRef},
-};
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
     arrow::{
         ArrowSchemaConverter,
@@ -26,19 +23,8 @@ use parquet::{
     schema::types::ColumnPath,
 };
 
-use super::{Keys, Layer, fingerprint};
+use super::{Keys, Layer, Rows};
 use crate::publish::{Failure, code};
-
-/// Rows of one partition: keys ascending and unique.
-#[derive(Debug, Clone)]
-pub struct Rows {
-    /// Member keys, none null.
-    pub keys: ArrayRef,
-    /// Null: not held any more.
-    pub fingerprints: FixedSizeBinaryArray,
-    /// The publish that acknowledged the record last.
-    pub sequences: UInt32Array,
-}
 
 /// One partition, encoded: the bytes of a row group.
 pub struct EncodedPartition {
@@ -77,12 +63,11 @@ impl LayerWriter {
         folder: &Path,
         name: String,
         activation: &str,
-        key_type: &DataType,
+        schema: SchemaRef,
         keys: &Keys,
     ) -> Result<Self, Failure> {
         let path = folder.join(&name);
         let file = File::create(&path).map_err(|error| code::disk(&error, "begin a snapshot file"))?;
-        let schema = schema(key_type);
         let failed = |error: ParquetError| failure(error, "begin a snapshot file");
         let properties = properties(activation, &name, keys).map_err(failed)?;
         let parquet = ArrowSchemaConverter::new().convert(&schema).map_err(failed)?;
@@ -140,10 +125,14 @@ impl PartitionEncoder {
     /// # Errors
     /// `internal`: it only touches memory.
     pub fn encode(&self, partition: usize, rows: &Rows) -> Result<EncodedPartition, Failure> {
+        self.encode_batch(partition, rows.batch())
+    }
+
+    pub(super) fn encode_batch(&self, partition: usize, batch: &RecordBatch) -> Result<EncodedPartition, Failure> {
         let encode = || -> Result<EncodedPartition, ParquetError> {
-            let columns: Vec<ArrayRef> =
-                vec![Arc::clone(&rows.keys), Arc::new(rows.fingerprints.clone()), Arc::new(rows.sequences.clone())];
-            let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
+            if batch.schema_ref() != &self.schema {
+                return Err(ParquetError::General("rows of other columns than the file's".into()));
+            }
             let writers = self.factory.create_column_writers(partition)?;
             let mut chunks = Vec::with_capacity(writers.len());
             for ((mut writer, field), array) in writers.into_iter().zip(self.schema.fields()).zip(batch.columns()) {
@@ -156,14 +145,6 @@ impl PartitionEncoder {
         };
         encode().map_err(|error| failure(error, "encode a partition of the snapshot"))
     }
-}
-
-fn schema(key_type: &DataType) -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        Field::new("key", key_type.clone(), false),
-        Field::new("fingerprint", DataType::FixedSizeBinary(fingerprint::WIDTH), true),
-        Field::new("sequence", DataType::UInt32, false),
-    ]))
 }
 
 /// Binds a file to its activation and name: one file can't be passed off as another.
@@ -185,6 +166,8 @@ fn properties(activation: &str, name: &str, keys: &Keys) -> Result<WriterPropert
         .set_column_encoding(ColumnPath::from("key"), Encoding::PLAIN)
         // Fingerprints are random bytes: nothing to gain.
         .set_column_compression(ColumnPath::from("fingerprint"), Compression::UNCOMPRESSED)
+        .set_column_compression(ColumnPath::from("fields"), Compression::UNCOMPRESSED)
+        .set_column_compression(ColumnPath::from("hash"), Compression::UNCOMPRESSED)
         .set_column_encoding(ColumnPath::from("sequence"), Encoding::DELTA_BINARY_PACKED)
         .with_file_encryption_properties(encryption)
         .build())

@@ -6,31 +6,41 @@
 //! | column | |
 //! |---|---|
 //! | `key` | the member's key, in the one form that [`KeyCodec`] gives it |
-//! | `fingerprint` | 16 bytes; null in a layer: the target does not hold this member any more |
-//! | `sequence` | the publish that acknowledged it last |
+//! | `fingerprint` | of the record, 16 bytes; null where the record is not known or the member is gone |
+//! | `sequence` | the publish that acknowledged it last, or tried to |
+//! | `state` | held, stale, perhaps, gone: [`Holding`] |
+//! | `fields` | for targets that are told what changed: a fingerprint for each field |
 //!
 //! No attribute value is in it. The newest layer that knows a key is right.
 
 mod compaction;
 mod delta;
+mod fields;
 mod fingerprint;
+mod gone;
 mod key;
 mod layer;
 mod merge;
 mod pread;
 mod reader;
+mod rows;
 mod secret;
+mod settling;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use delta::{Delta, delta};
+pub use fields::{changed_fields, field_prints};
 pub use fingerprint::fingerprints;
-pub use key::{KeyCodec, hashes, partition};
-pub use layer::{EncodedPartition, LayerWriter, PartitionEncoder, Rows};
+pub use gone::{Gone, GoneMembers};
+pub use key::{KeyCodec, hashes, identities, partition};
+pub use layer::{EncodedPartition, LayerWriter, PartitionEncoder};
 pub use merge::rows_in_both;
 pub use reader::{Held, Snapshot};
+pub use rows::{Columns, Holding, Rows, Sent};
 pub use secret::Keys;
+pub use settling::{Answers, Range, Settled};
 pub use store::{Layer, Pointer, SnapshotStore};
 
 /// Folder of all snapshots, in the data folder.

@@ -3,9 +3,9 @@
 use std::{fs::File, path::Path, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt64Array},
-    compute::{concat_batches, filter_record_batch, take_record_batch},
-    datatypes::{DataType, UInt32Type},
+    array::{BinaryArray, BooleanArray, RecordBatch, UInt64Array},
+    compute::{concat_batches, take_record_batch},
+    datatypes::{DataType, Field, Schema},
 };
 use parquet::{
     arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
@@ -14,11 +14,12 @@ use parquet::{
 };
 
 use super::{
-    Keys, Pointer, Rows,
+    Holding, Keys, Layer, Pointer, Rows,
     key::{hashes, partition},
     layer::binding,
     merge,
     pread::SharedFile,
+    rows::{FIELDS, settled},
     secret,
 };
 use crate::publish::Failure;
@@ -32,11 +33,13 @@ pub struct Snapshot {
     files: Vec<LayerFile>,
     partitions: u32,
     members: u64,
+    fields: bool,
     keys: Keys,
 }
 
+/// One file of a snapshot, open for reading.
 #[derive(Debug)]
-struct LayerFile {
+pub(super) struct LayerFile {
     file: SharedFile,
     metadata: ArrowReaderMetadata,
 }
@@ -46,13 +49,14 @@ impl Snapshot {
         let files = pointer
             .layers
             .iter()
-            .map(|layer| open(folder, activation, &layer.file, keys))
+            .map(|layer| LayerFile::open(folder, activation, layer, keys))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| unreadable(&error))?;
-        Ok(Self { files, partitions: pointer.partitions, members: pointer.members, keys: keys.clone() })
+        let fields = files.iter().any(LayerFile::has_fields);
+        Ok(Self { files, partitions: pointer.partitions, members: pointer.members, fields, keys: keys.clone() })
     }
 
-    /// Members held.
+    /// Members held, those that are perhaps there included.
     pub fn members(&self) -> u64 {
         self.members
     }
@@ -62,45 +66,50 @@ impl Snapshot {
         self.files.first().map(|file| file.metadata.schema().field(0).data_type().clone())
     }
 
+    /// Whether it has a fingerprint for each field.
+    pub fn has_fields(&self) -> bool {
+        self.fields
+    }
+
     /// Partition number `wanted` of `partitions`, which is at least as many as the files have. `None`: nothing held.
     ///
     /// # Errors
     /// `snapshot_unreadable` when a file is damaged.
     pub fn partition(&self, wanted: usize, partitions: u32) -> Result<Option<Held>, Failure> {
-        self.read(wanted, partitions).map_err(|error| unreadable(&error))
+        let present = |rows: Rows| {
+            let gone = Holding::Gone as u8;
+            if rows.states().values().contains(&gone) {
+                let states = rows.states().values().iter();
+                return rows.filter(&BooleanArray::from_iter(states.map(|state| Some(*state != gone))));
+            }
+            Ok(rows)
+        };
+        let read = || Ok(self.read(wanted, partitions, false)?.map(present).transpose()?);
+        read().map_err(|error: ParquetError| unreadable(&error))
     }
 
-    fn read(&self, wanted: usize, partitions: u32) -> Result<Option<Held>, ParquetError> {
+    /// As [`partition`](Self::partition), with the rows of members that are gone, and what was about to be sent.
+    ///
+    /// # Errors
+    /// `snapshot_unreadable` when a file is damaged.
+    pub fn partition_as_written(&self, wanted: usize, partitions: u32) -> Result<Option<Rows>, Failure> {
+        self.read(wanted, partitions, true).map_err(|error| unreadable(&error))
+    }
+
+    fn read(&self, wanted: usize, partitions: u32, as_written: bool) -> Result<Option<Rows>, ParquetError> {
         let split = (partitions / self.partitions).max(1) as usize;
         let mut held: Option<RecordBatch> = None;
         for file in &self.files {
-            let layer = self.read_group(file, wanted / split)?;
+            let layer = file.group(wanted / split)?;
+            let layer = if as_written { layer } else { settled(&layer)? };
+            let layer = if self.fields && !file.has_fields() { with_fields(&layer)? } else { layer };
             let layer = if split > 1 { self.narrow(&layer, wanted, partitions)? } else { layer };
             held = Some(match held {
                 None => layer,
                 Some(older) => merge::newest(&older, &layer)?,
             });
         }
-        held.map(|held| {
-            let alive = without_removed(&held)?;
-            Ok(Rows {
-                keys: Arc::clone(alive.column(0)),
-                fingerprints: alive.column(1).as_fixed_size_binary().clone(),
-                sequences: alive.column(2).as_primitive::<UInt32Type>().clone(),
-            })
-        })
-        .transpose()
-    }
-
-    #[expect(clippy::unused_self, reason = "reads as a step of `read`")]
-    fn read_group(&self, layer: &LayerFile, group: usize) -> Result<RecordBatch, ParquetError> {
-        let rows = usize::try_from(layer.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
-        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(layer.file.clone(), layer.metadata.clone())
-            .with_row_groups(vec![group])
-            .with_batch_size(rows.max(1))
-            .build()?;
-        let batches = reader.collect::<Result<Vec<_>, _>>()?;
-        Ok(concat_batches(layer.metadata.schema(), &batches)?)
+        Ok(held.map(Rows::from_batch))
     }
 
     /// The rows of a coarse partition that belong to a finer one.
@@ -115,25 +124,42 @@ impl Snapshot {
     }
 }
 
-fn open(folder: &Path, activation: &str, name: &str, keys: &Keys) -> Result<LayerFile, ParquetError> {
-    let file = SharedFile::new(File::open(folder.join(name))?)?;
-    let decryption =
-        FileDecryptionProperties::builder(keys.file.to_vec()).with_aad_prefix(binding(activation, name)).build()?;
-    let options = ArrowReaderOptions::new().with_file_decryption_properties(decryption);
-    let metadata = ArrowReaderMetadata::load(&file, options)?;
-    Ok(LayerFile { file, metadata })
-}
+impl LayerFile {
+    pub(super) fn open(folder: &Path, activation: &str, layer: &Layer, keys: &Keys) -> Result<Self, ParquetError> {
+        let name = layer.file.as_str();
+        let file = SharedFile::new(File::open(folder.join(name))?)?;
+        let decryption =
+            FileDecryptionProperties::builder(keys.file.to_vec()).with_aad_prefix(binding(activation, name)).build()?;
+        let options = ArrowReaderOptions::new().with_file_decryption_properties(decryption);
+        let metadata = ArrowReaderMetadata::load(&file, options)?;
+        Ok(Self { file, metadata })
+    }
 
-fn without_removed(rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
-    let prints: &ArrayRef = rows.column(1);
-    match prints.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => {
-            Ok(filter_record_batch(rows, &BooleanArray::new(nulls.inner().clone(), None))?)
-        }
-        _ => Ok(rows.clone()),
+    fn has_fields(&self) -> bool {
+        self.metadata.schema().field_with_name(FIELDS).is_ok()
+    }
+
+    /// All rows of one row group.
+    pub(super) fn group(&self, group: usize) -> Result<RecordBatch, ParquetError> {
+        let rows = usize::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
+            .with_row_groups(vec![group])
+            .with_batch_size(rows.max(1))
+            .build()?;
+        let batches = reader.collect::<Result<Vec<_>, _>>()?;
+        Ok(concat_batches(self.metadata.schema(), &batches)?)
     }
 }
 
-fn unreadable(error: &ParquetError) -> Failure {
+/// Rows of a file that was written before the target was told what changed.
+fn with_fields(rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
+    let mut fields: Vec<_> = rows.schema_ref().fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(FIELDS, DataType::Binary, true)));
+    let mut columns = rows.columns().to_vec();
+    columns.push(Arc::new(BinaryArray::new_null(rows.num_rows())));
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+pub(super) fn unreadable(error: &ParquetError) -> Failure {
     secret::lost(&format!("the snapshot can't be read: {error}"))
 }

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -21,10 +22,13 @@ pub struct Keys {
     pub(super) partition: (u64, u64),
     /// Fingerprints records.
     pub(super) fingerprint: (u64, u64),
+    /// Stands in for members that were removed, and for those of dead letters.
+    pub(super) identity: (u64, u64),
     /// Encrypts snapshot files: AES-256.
     pub(super) file: [u8; 32],
-    /// Encrypts definitions and other small values: AES-256.
-    check: [u8; 16],
+    /// Encrypts small values: AES-256.
+    pub(super) value: [u8; 32],
+    pub(super) check: [u8; 16],
 }
 
 impl std::fmt::Debug for Keys {
@@ -49,7 +53,9 @@ impl Keys {
         Self {
             partition: pair("partition"),
             fingerprint: pair("fingerprint"),
+            identity: pair("identity"),
             file: part("snapshot file"),
+            value: part("value"),
             check: std::array::from_fn(|index| check[index]),
         }
     }
@@ -57,6 +63,35 @@ impl Keys {
     /// A value that tells keys apart and reveals nothing of them; stored beside what they encrypt.
     pub fn check(&self) -> String {
         self.check.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Encrypts a small value for one use; `about` must be given again to read it, so that no value can stand in
+    /// another's place.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn seal(&self, about: &str, value: &[u8]) -> Result<Vec<u8>, Failure> {
+        let failed = |_| code::internal("could not encrypt a value");
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.value).map_err(failed)?;
+        let mut sealed = value.to_vec();
+        let nonce = key.seal_in_place_append_tag(Aad::from(about), &mut sealed).map_err(failed)?;
+        sealed.extend_from_slice(nonce.as_ref());
+        Ok(sealed)
+    }
+
+    /// Decrypts what [`seal`](Self::seal) made of a value.
+    ///
+    /// # Errors
+    /// `snapshot_unreadable` when it was sealed with another key, about something else, or is damaged.
+    pub fn unseal(&self, about: &str, sealed: &[u8]) -> Result<Vec<u8>, Failure> {
+        let unreadable = || lost("a stored value was encrypted with another key, or is damaged");
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &self.value).map_err(|_| unreadable())?;
+        let at = sealed.len().checked_sub(NONCE_LEN).ok_or_else(unreadable)?;
+        let nonce = Nonce::try_assume_unique_for_key(&sealed[at..]).map_err(|_| unreadable())?;
+        let mut value = sealed[..at].to_vec();
+        let length = key.open_in_place(nonce, Aad::from(about), &mut value).map_err(|_| unreadable())?.len();
+        value.truncate(length);
+        Ok(value)
     }
 
     /// The configured key, or the key file of the data folder, made at first use with mode 0600.

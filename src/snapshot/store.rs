@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{FOLDER, Keys, LayerWriter, Snapshot};
+use super::{Columns, FOLDER, Keys, LayerWriter, Snapshot};
 use crate::publish::{Failure, code};
 
 /// Which files make up a snapshot. Stored with the receipt that it belongs to, in one transaction.
@@ -22,8 +23,11 @@ pub struct Pointer {
     pub partitions: u32,
     /// Base first, newest last.
     pub layers: Vec<Layer>,
-    /// Members held.
+    /// Members held, those that are perhaps there included.
     pub members: u64,
+    /// Hashes of members that were removed lately, for targets that are told who returns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Layer>,
 }
 
 /// One file of a snapshot.
@@ -42,7 +46,12 @@ const BASE_PER_LAYER_ROW: u64 = 4;
 
 impl Pointer {
     /// Format that this version writes.
-    pub const VERSION: u16 = 1;
+    pub const VERSION: u16 = 2;
+
+    /// All files that it names.
+    fn files(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().chain(&self.gone)
+    }
 
     /// Whether reading base and layers costs enough to merge them.
     pub fn wants_compaction(&self) -> bool {
@@ -70,7 +79,7 @@ impl SnapshotStore {
         &self.keys
     }
 
-    fn folder(&self, activation: &str) -> PathBuf {
+    pub(super) fn folder(&self, activation: &str) -> PathBuf {
         self.root.join(activation)
     }
 
@@ -79,6 +88,9 @@ impl SnapshotStore {
     /// # Errors
     /// `snapshot_unreadable` when a file is gone, damaged, or encrypted with another key.
     pub fn open(&self, activation: &str, pointer: &Pointer) -> Result<Snapshot, Failure> {
+        if pointer.version != Pointer::VERSION {
+            return Err(super::secret::lost("the snapshot was written by another version of herald"));
+        }
         if pointer.key_check != self.keys.check() {
             return Err(super::secret::lost("the snapshot was encrypted with another key"));
         }
@@ -94,16 +106,42 @@ impl SnapshotStore {
         activation: &str,
         publish: Uuid,
         name: &str,
-        key_type: &arrow::datatypes::DataType,
+        columns: &Columns,
+    ) -> Result<LayerWriter, Failure> {
+        self.file(activation, publish, name, columns.schema())
+    }
+
+    pub(super) fn file(
+        &self,
+        activation: &str,
+        publish: Uuid,
+        name: &str,
+        schema: SchemaRef,
     ) -> Result<LayerWriter, Failure> {
         let folder = self.folder(activation);
         fs::create_dir_all(&folder).map_err(|error| code::disk(&error, "make the snapshot's folder"))?;
-        LayerWriter::create(&folder, format!("{publish}-{name}.parquet"), activation, key_type, &self.keys)
+        LayerWriter::create(&folder, format!("{publish}-{name}.parquet"), activation, schema, &self.keys)
+    }
+
+    /// Opens one file by itself, of `partitions` partitions: what was about to be sent.
+    ///
+    /// # Errors
+    /// `snapshot_unreadable` when the file is gone, damaged, or encrypted with another key.
+    pub fn open_one(&self, activation: &str, layer: &Layer, partitions: u32) -> Result<Snapshot, Failure> {
+        let pointer = Pointer { layers: vec![layer.clone()], ..self.empty(partitions) };
+        self.open(activation, &pointer)
     }
 
     /// An empty pointer for a snapshot that begins now.
     pub fn empty(&self, partitions: u32) -> Pointer {
-        Pointer { version: Pointer::VERSION, key_check: self.keys.check(), partitions, layers: Vec::new(), members: 0 }
+        Pointer {
+            version: Pointer::VERSION,
+            key_check: self.keys.check(),
+            partitions,
+            layers: Vec::new(),
+            members: 0,
+            gone: None,
+        }
     }
 
     /// Removes the files of an activation that no pointer names: what a crash or an older publish left.
@@ -111,7 +149,7 @@ impl SnapshotStore {
     /// # Errors
     /// When the folder can't be read.
     pub fn sweep(&self, activation: &str, keep: &[&Pointer]) -> Result<(), Failure> {
-        let kept = |name: &str| keep.iter().any(|pointer| pointer.layers.iter().any(|layer| layer.file == name));
+        let kept = |name: &str| keep.iter().any(|pointer| pointer.files().any(|layer| layer.file == name));
         let entries = match fs::read_dir(self.folder(activation)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -3,12 +3,12 @@
 use std::{sync::Arc, thread};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, UInt32Array, new_null_array},
+    array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, UInt8Array, UInt32Array, new_null_array},
     datatypes::DataType,
 };
 use uuid::Uuid;
 
-use super::{Keys, Pointer, Rows, SnapshotStore, hashes, partition};
+use super::{Columns, Holding, Keys, Pointer, Rows, SnapshotStore, hashes, partition};
 use crate::config::Key;
 
 const PARTITIONS: u32 = 16;
@@ -34,15 +34,15 @@ fn rows(keys: Vec<String>, print: Option<u8>) -> Rows {
         None => None,
     };
     let none = || new_null_array(&DataType::FixedSizeBinary(16), keys.len()).as_fixed_size_binary().clone();
-    Rows {
-        sequences: UInt32Array::from_value(u32::from(print.unwrap_or(0)), keys.len()),
-        fingerprints: fingerprints.unwrap_or_else(none),
-        keys: Arc::new(StringArray::from(keys)),
-    }
+    let sequences = UInt32Array::from_value(u32::from(print.unwrap_or(0)), keys.len());
+    let state = if print.is_some() { Holding::Held } else { Holding::Gone };
+    let states = UInt8Array::from_value(state as u8, keys.len());
+    let fingerprints = fingerprints.unwrap_or_else(none);
+    Rows::new(Arc::new(StringArray::from(keys)), fingerprints, sequences, states, None).unwrap()
 }
 
 fn write(store: &SnapshotStore, name: &str, keys: &[String], print: Option<u8>) -> super::Layer {
-    let mut writer = store.layer("a", Uuid::from_u128(1), name, &DataType::Utf8).unwrap();
+    let mut writer = store.layer("a", Uuid::from_u128(1), name, &Columns::of(DataType::Utf8)).unwrap();
     let encoder = writer.encoder();
     for (number, keys) in placed(keys, store.keys()).into_iter().enumerate() {
         writer.append(encoder.encode(number, &rows(keys, print)).unwrap()).unwrap();
@@ -59,8 +59,10 @@ fn held(store: &SnapshotStore, pointer: &Pointer, partitions: u32) -> Vec<(Strin
     let mut all: Vec<(String, u8)> = (0..partitions as usize)
         .flat_map(|number| {
             let held = snapshot.partition(number, partitions).unwrap().unwrap();
-            let keys = held.keys.as_string::<i32>().clone();
-            (0..keys.len()).map(|row| (keys.value(row).to_owned(), held.fingerprints.value(row)[0])).collect::<Vec<_>>()
+            let keys = held.keys().as_string::<i32>().clone();
+            (0..keys.len())
+                .map(|row| (keys.value(row).to_owned(), held.fingerprints().value(row)[0]))
+                .collect::<Vec<_>>()
         })
         .collect();
     all.sort();
@@ -86,7 +88,7 @@ fn the_newest_layer_counts_also_after_merging_and_splitting() {
         .collect();
     assert_eq!(held(&store, &pointer, PARTITIONS), expected);
     assert_eq!(held(&store, &pointer, PARTITIONS * 4), expected, "read as finer partitions");
-    let compacted = store.compact("a", Uuid::from_u128(2), &pointer, &DataType::Utf8).unwrap();
+    let compacted = store.compact("a", Uuid::from_u128(2), &pointer, PARTITIONS).unwrap();
     assert_eq!(compacted.layers.len(), 1);
     assert_eq!(held(&store, &compacted, PARTITIONS), expected);
     store.sweep("a", &[&compacted]).unwrap();
@@ -108,7 +110,7 @@ fn threads_that_read_side_by_side_read_their_own_partitions() {
                 for round in 0..40 {
                     let number = (offset * 4 + round) % PARTITIONS as usize;
                     let held = snapshot.partition(number, PARTITIONS).unwrap().unwrap();
-                    assert!(held.keys.len() > 1_000, "{number}: {}", held.keys.len());
+                    assert!(held.len() > 1_000, "{number}: {}", held.len());
                 }
             });
         }

@@ -3,7 +3,7 @@
 //! What was refused comes again with the next publish that looks at the whole membership. It is then refused
 //! once more, delivered, or no longer wanted; so after such a publish only its own dead letters stay.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use herald_destinations::contract::Op;
 use serde::{Deserialize, Serialize};
 use sqlx::{Sqlite, Transaction};
@@ -12,53 +12,44 @@ use uuid::Uuid;
 use super::{State, StateError, publishes::timestamp};
 use crate::publish::{PublishKind, Receipt, Status};
 
-/// A record that was refused just now.
-#[derive(Clone, PartialEq, Eq)]
+/// A record that was refused just now. Who it is stands in no readable form.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// The member's key as text; composite keys joined by `|`.
-    pub member: String,
+    /// Number of the record among those of its operation.
+    pub record: u64,
+    /// A keyed hash of the member's key.
+    pub member: Vec<u8>,
     /// What was to be done.
     pub op: Op,
     /// A short stable code, or the platform's own.
     pub code: String,
-    /// What it means; never an attribute's value.
-    pub message: String,
+    /// Key and message, encrypted; opaque here.
+    pub sealed: Vec<u8>,
+    /// Of the record; `None` for a removal.
+    pub fingerprint: Option<Vec<u8>>,
 }
 
-impl std::fmt::Debug for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Refused").field("op", &self.op).field("code", &self.code).finish_non_exhaustive()
-    }
-}
-
-/// A dead letter as users see it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeadLetter {
+/// A dead letter as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterRow {
+    /// The activation.
+    pub activation: String,
     /// The last publish that it was refused in.
     pub publish: Uuid,
-    /// The member's key.
-    pub member: String,
+    /// A keyed hash of the member's key.
+    pub member: Vec<u8>,
     /// `add`, `update`, `remove`.
     pub op: String,
     /// Why, as a code.
     pub code: String,
-    /// Why.
-    pub message: String,
-    /// How often it was refused.
+    /// Key and message, encrypted.
+    pub sealed: Vec<u8>,
+    /// Of the record that was refused.
+    pub fingerprint: Option<Vec<u8>>,
+    /// Publishes running in which it was refused.
     pub count: u64,
     /// When it was refused first.
     pub since: DateTime<Utc>,
-}
-
-impl std::fmt::Debug for DeadLetter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DeadLetter")
-            .field("publish", &self.publish)
-            .field("op", &self.op)
-            .field("code", &self.code)
-            .field("count", &self.count)
-            .finish_non_exhaustive()
-    }
 }
 
 /// Whose dead letters.
@@ -70,40 +61,14 @@ pub enum DeadLettersOf<'a> {
     Publish(Uuid),
 }
 
-type Columns = (String, String, String, String, String, i64, String);
+/// How long a dead letter stays that no publish meets again.
+const RETENTION: TimeDelta = TimeDelta::days(90);
+
+type Columns = (String, String, Vec<u8>, String, String, Vec<u8>, Option<Vec<u8>>, i64, String);
+const COLUMNS: &str = "activation, publish, member, op, code, sealed, fingerprint, count, since";
 
 impl State {
-    /// Puts refused records of a publish on record, all in one transaction; one refused before is counted up.
-    ///
-    /// # Errors
-    /// When the publish is unknown, or the state can't be written.
-    pub async fn add_dead_letters(&self, publish: Uuid, refused: &[Refused]) -> Result<(), StateError> {
-        if refused.is_empty() {
-            return Ok(());
-        }
-        let rows: Vec<[&str; 4]> =
-            refused.iter().map(|one| [&one.member, one.op.as_str(), &one.code, &one.message]).collect();
-        let mut transaction = self.write().await?;
-        // One statement, whatever the number of rows. Without the WHERE, SQLite reads ON as a join's.
-        let stored = sqlx::query(
-            "INSERT INTO dead_letters (activation, publish, member, op, code, message, since)
-             SELECT activation, publishes.id, value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?2
-             FROM publishes, json_each(?3) WHERE publishes.id = ?1
-             ON CONFLICT (activation, member, op) DO UPDATE SET publish = excluded.publish, code = excluded.code,
-                 message = excluded.message, count = count + (publish <> excluded.publish)",
-        )
-        .bind(publish.to_string())
-        .bind(timestamp(Utc::now()))
-        .bind(serde_json::to_string(&rows)?)
-        .execute(&mut *transaction)
-        .await?;
-        if stored.rows_affected() == 0 {
-            return Err(StateError::internal(format_args!("publish {publish} is unknown")));
-        }
-        Ok(transaction.commit().await?)
-    }
-
-    /// A page of dead letters, by member; `after` is the last one of the page before.
+    /// A page of dead letters; `after` is the last one of the page before.
     ///
     /// # Errors
     /// When the state can't be read.
@@ -111,41 +76,35 @@ impl State {
         &self,
         of: DeadLettersOf<'_>,
         limit: u32,
-        after: Option<&DeadLetter>,
-    ) -> Result<Vec<DeadLetter>, StateError> {
-        let (query, of) = match of {
-            DeadLettersOf::Activation(name) => (
-                "SELECT publish, member, op, code, message, count, since FROM dead_letters
-                 WHERE activation = ?1 AND (member, op) > (?2, ?3) ORDER BY member, op LIMIT ?4",
-                name.to_owned(),
-            ),
-            DeadLettersOf::Publish(id) => (
-                "SELECT publish, member, op, code, message, count, since FROM dead_letters
-                 WHERE publish = ?1 AND (member, op) > (?2, ?3) ORDER BY member, op LIMIT ?4",
-                id.to_string(),
-            ),
+        after: Option<&DeadLetterRow>,
+    ) -> Result<Vec<DeadLetterRow>, StateError> {
+        let (column, of) = match of {
+            DeadLettersOf::Activation(name) => ("activation", name.to_owned()),
+            DeadLettersOf::Publish(id) => ("publish", id.to_string()),
         };
-        let found: Vec<Columns> = sqlx::query_as(query)
+        let query = format!(
+            "SELECT {COLUMNS} FROM dead_letters WHERE {column} = ?1 AND (member, op) > (?2, ?3)
+             ORDER BY member, op LIMIT ?4"
+        );
+        let found: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(query))
             .bind(of)
-            .bind(after.map_or("", |last| &last.member))
+            .bind(after.map_or(&[][..], |last| &last.member))
             .bind(after.map_or("", |last| &last.op))
             .bind(limit)
             .fetch_all(self.read())
             .await?;
-        found
-            .into_iter()
-            .map(|(publish, member, op, code, message, count, since)| {
-                Ok(DeadLetter {
-                    publish: publish.parse().map_err(StateError::internal)?,
-                    member,
-                    op,
-                    code,
-                    message,
-                    count: u64::try_from(count).map_err(StateError::internal)?,
-                    since: since.parse().map_err(StateError::internal)?,
-                })
-            })
-            .collect()
+        found.into_iter().map(read).collect()
+    }
+
+    /// Dead letters that were refused in so many publishes running, or more: hash, operation, fingerprint.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn refused_running(&self, activation: &str, publishes: u32) -> Result<Vec<DeadLetterRow>, StateError> {
+        let query = format!("SELECT {COLUMNS} FROM dead_letters WHERE activation = ?1 AND count >= ?2");
+        let found: Vec<Columns> =
+            sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(activation).bind(publishes).fetch_all(self.read()).await?;
+        found.into_iter().map(read).collect()
     }
 
     /// How many dead letters an activation has.
@@ -159,25 +118,121 @@ impl State {
             .await?;
         u64::try_from(count).map_err(StateError::internal)
     }
+
+    /// Erases the dead letters of an activation.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn forget_dead_letters(&self, activation: &str) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("DELETE FROM dead_letters WHERE activation = ?1")
+            .bind(activation)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+fn read(columns: Columns) -> Result<DeadLetterRow, StateError> {
+    let (activation, publish, member, op, code, sealed, fingerprint, count, since) = columns;
+    Ok(DeadLetterRow {
+        activation,
+        publish: publish.parse().map_err(StateError::internal)?,
+        member,
+        op,
+        code,
+        sealed,
+        fingerprint,
+        count: u64::try_from(count).map_err(StateError::internal)?,
+        since: since.parse().map_err(StateError::internal)?,
+    })
+}
+
+/// Puts refused records of a publish on record; one that was refused before is counted up. One that was not even sent
+/// keeps the reason it was refused for.
+pub(super) async fn add(
+    transaction: &mut Transaction<'static, Sqlite>,
+    publish: Uuid,
+    refused: &[Refused],
+) -> Result<(), StateError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let rows: Vec<(u64, String, &str, &str, String, Option<String>)> = refused
+        .iter()
+        .map(|one| {
+            let fingerprint = one.fingerprint.as_deref().map(hex);
+            (one.record, hex(&one.member), one.op.as_str(), one.code.as_str(), hex(&one.sealed), fingerprint)
+        })
+        .collect();
+    // One statement, whatever the number of rows. Without the WHERE, SQLite reads ON as a join's.
+    let stored = sqlx::query(
+        "INSERT INTO dead_letters (activation, publish, record, member, op, code, sealed, fingerprint, since, last)
+         SELECT activation, publishes.id, value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3,
+             unhex(value ->> 4), unhex(value ->> 5), ?2, ?2
+         FROM publishes, json_each(?3) WHERE publishes.id = ?1
+         ON CONFLICT (activation, member, op) DO UPDATE SET publish = excluded.publish, record = excluded.record,
+             code = CASE excluded.code WHEN 'quarantined' THEN code ELSE excluded.code END,
+             sealed = CASE excluded.code WHEN 'quarantined' THEN sealed ELSE excluded.sealed END,
+             fingerprint = excluded.fingerprint, last = excluded.last,
+             count = count + (publish <> excluded.publish)",
+    )
+    .bind(publish.to_string())
+    .bind(timestamp(Utc::now()))
+    .bind(serde_json::to_string(&rows)?)
+    .execute(&mut **transaction)
+    .await?;
+    if stored.rows_affected() == 0 {
+        return Err(StateError::internal(format_args!("publish {publish} is unknown")));
+    }
+    Ok(())
+}
+
+/// Which members' dead letters a publish that has ended settles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Looked {
+    /// At everybody.
+    #[default]
+    AtAll,
+    /// At these members only, by hash.
+    At(Vec<Vec<u8>>),
 }
 
 /// Drops what a publish that has ended leaves no reason to keep.
 pub(super) async fn drop_settled(
     transaction: &mut Transaction<'static, Sqlite>,
     receipt: &Receipt,
+    looked: &Looked,
 ) -> Result<(), StateError> {
-    if !matches!(receipt.status, Status::Succeeded | Status::Partial) {
-        return Ok(());
-    }
-    match receipt.kind {
-        // These look at some members only. A recovery ends an older publish: what is known is newer.
-        PublishKind::Rapid | PublishKind::Retry | PublishKind::Recovery => return Ok(()),
-        PublishKind::Scheduled | PublishKind::Manual | PublishKind::Resync | PublishKind::Teardown => {}
-    }
-    sqlx::query("DELETE FROM dead_letters WHERE activation = ?1 AND publish <> ?2")
+    let publish = receipt.id.to_string();
+    let oldest = timestamp(Utc::now() - RETENTION);
+    sqlx::query("DELETE FROM dead_letters WHERE activation = ?1 AND last < ?2")
         .bind(&receipt.activation)
-        .bind(receipt.id.to_string())
+        .bind(oldest)
         .execute(&mut **transaction)
         .await?;
+    if !matches!(receipt.status, Status::Succeeded | Status::Partial) || receipt.kind == PublishKind::Recovery {
+        return Ok(());
+    }
+    match looked {
+        Looked::AtAll => {
+            sqlx::query("DELETE FROM dead_letters WHERE activation = ?1 AND publish <> ?2")
+                .bind(&receipt.activation)
+                .bind(publish)
+                .execute(&mut **transaction)
+                .await?;
+        }
+        Looked::At(members) => {
+            for member in members {
+                sqlx::query("DELETE FROM dead_letters WHERE activation = ?1 AND publish <> ?2 AND member = ?3")
+                    .bind(&receipt.activation)
+                    .bind(&publish)
+                    .bind(member)
+                    .execute(&mut **transaction)
+                    .await?;
+            }
+        }
+    }
     Ok(())
 }

@@ -12,15 +12,17 @@ mod error;
 mod locks;
 mod open;
 mod publishes;
+mod sending;
 mod settle;
 mod snapshots;
 
 pub use activations::{ActivationRow, ActivationState};
 pub use audit::AuditEntry;
-pub use dead_letters::{DeadLetter, DeadLettersOf, Refused};
+pub use dead_letters::{DeadLetterRow, DeadLettersOf, Looked, Refused};
 pub use error::{StateError, StateErrorKind};
 pub use locks::ActivationLock;
 pub use open::State;
 pub use publishes::{Filter, NewPublish};
+pub use sending::Answered;
 pub use settle::InFlight;
 pub use snapshots::SnapshotRow;

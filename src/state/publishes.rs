@@ -206,10 +206,9 @@ pub(super) async fn store(transaction: &mut Transaction<'static, Sqlite>, receip
         return Err(StateError::internal(format_args!("publish {} is unknown or has already ended", receipt.id)));
     }
     if ended {
-        sqlx::query("DELETE FROM tickets WHERE publish = ?1")
-            .bind(receipt.id.to_string())
-            .execute(&mut **transaction)
-            .await?;
+        for left in ["DELETE FROM tickets WHERE publish = ?1", "DELETE FROM sending WHERE publish = ?1"] {
+            sqlx::query(left).bind(receipt.id.to_string()).execute(&mut **transaction).await?;
+        }
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use herald_destinations::contract::Ticket;
 use uuid::Uuid;
 
-use super::{SnapshotRow, State, StateError, dead_letters, publishes, snapshots};
+use super::{Looked, SnapshotRow, State, StateError, dead_letters, publishes, snapshots};
 use crate::publish::Receipt;
 
 /// A publish that has not ended: it runs, or its process died.
@@ -78,7 +78,12 @@ impl State {
     ///
     /// # Errors
     /// When the receipt is not final, the publish is unknown or ended otherwise, or the state can't be written.
-    pub async fn acknowledge(&self, receipt: &Receipt, snapshot: Option<&SnapshotRow>) -> Result<(), StateError> {
+    pub async fn acknowledge(
+        &self,
+        receipt: &Receipt,
+        snapshot: Option<&SnapshotRow>,
+        looked: &Looked,
+    ) -> Result<(), StateError> {
         if !publishes::has_ended(receipt.status) {
             return Err(StateError::internal(format_args!("publish {} has not ended", receipt.id)));
         }
@@ -95,7 +100,7 @@ impl State {
         if let Some(snapshot) = snapshot {
             snapshots::store(&mut transaction, snapshot).await?;
         }
-        dead_letters::drop_settled(&mut transaction, receipt).await?;
+        dead_letters::drop_settled(&mut transaction, receipt, looked).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -104,6 +109,6 @@ impl State {
     /// # Errors
     /// As [`acknowledge`](Self::acknowledge).
     pub async fn finish(&self, receipt: &Receipt) -> Result<(), StateError> {
-        self.acknowledge(receipt, None).await
+        self.acknowledge(receipt, None, &Looked::At(Vec::new())).await
     }
 }

@@ -118,6 +118,10 @@ struct Place(String);
 
 #[async_trait]
 impl contract::Config for Place {
+    fn capabilities(&self) -> contract::Capabilities {
+        herald_destinations::files::CAPABILITIES
+    }
+
     fn kind(&self) -> &'static str {
         "local"
     }

@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Destination, Error, RetryPolicy};
+use super::{Capabilities, Destination, Error, RetryPolicy};
 
 /// A kind of destination, compiled in. [`KINDS`](crate::KINDS) lists them all.
 pub trait Kind: Debug + Sync + 'static {
@@ -29,6 +29,8 @@ pub trait Config: Debug + Send + Sync {
     /// What makes the target the same target: host or account, bucket, path; never its credentials.
     /// Snapshots are bound to it.
     fn identity(&self) -> String;
+    /// The facts that the connected destination will state too.
+    fn capabilities(&self) -> Capabilities;
     /// Connects; the credentials may be used only with the first request.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ struct Inner {
     operation: &'static str,
     context: Vec<(&'static str, String)>,
     retry_after: Option<Duration>,
+    doubtful: Option<bool>,
     source: Option<Source>,
 }
 
@@ -64,6 +65,14 @@ impl ErrorKind {
         matches!(self, Self::Unreachable | Self::Unavailable | Self::Throttled | Self::TimedOut)
     }
 
+    /// Whether a request that ended so may have been applied: not where the target looked at it and said no.
+    const fn leaves_doubt(self) -> bool {
+        !matches!(
+            self,
+            Self::Unauthorized | Self::Throttled | Self::Missing | Self::Full | Self::Conflict | Self::Refused
+        )
+    }
+
     /// What an operator should do.
     pub const fn remedy(self) -> &'static str {
         match self {
@@ -85,7 +94,7 @@ impl ErrorKind {
 impl Error {
     /// `operation` is a verb phrase in the present: `complete the upload`.
     pub fn new(kind: ErrorKind, operation: &'static str) -> Self {
-        Self(Box::new(Inner { kind, operation, context: Vec::new(), retry_after: None, source: None }))
+        Self(Box::new(Inner { kind, operation, context: Vec::new(), retry_after: None, doubtful: None, source: None }))
     }
 
     /// Adds a fact, such as a path or a bucket; never a secret or a member's value.
@@ -107,6 +116,27 @@ impl Error {
     pub fn after(mut self, pause: Option<Duration>) -> Self {
         self.0.retry_after = pause;
         self
+    }
+
+    /// Says that the request never left: nobody need fear that it was applied.
+    #[must_use]
+    pub fn unsent(mut self) -> Self {
+        self.0.doubtful = Some(false);
+        self
+    }
+
+    /// Says that an earlier try of the same request may have been applied.
+    #[must_use]
+    pub fn after_doubt(mut self, doubt: bool) -> Self {
+        if doubt {
+            self.0.doubtful = Some(true);
+        }
+        self
+    }
+
+    /// Whether the request may have been applied all the same: no answer came, or one that says nothing of it.
+    pub fn doubtful(&self) -> bool {
+        self.0.doubtful.unwrap_or(self.0.kind.leaves_doubt())
     }
 
     /// What went wrong.

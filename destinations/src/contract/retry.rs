@@ -57,15 +57,17 @@ impl RetryPolicy {
     {
         let started = Instant::now();
         let mut attempt = 1;
+        let mut doubt = false;
         loop {
             let error = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "go on")),
                 answer = request() => match answer {
                     Ok(value) => return Ok(value),
-                    Err(error) => error,
+                    Err(error) => error.after_doubt(doubt),
                 },
             };
+            doubt = error.doubtful();
             let pause = match error.retry() {
                 Retry::Never => return Err(error),
                 Retry::Backoff => Self::ceiling(attempt).mul_f64(fraction()),
@@ -76,7 +78,7 @@ impl RetryPolicy {
             }
             tracing::warn!(attempt, pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), %error, "trying again");
             tokio::select! {
-                () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "go on")),
+                () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "go on").after_doubt(doubt)),
                 () = tokio::time::sleep(pause) => {}
             }
             attempt += 1;

@@ -89,16 +89,19 @@ impl<S: Store> FilesDestination<S> {
     }
 }
 
+/// What every target for files can do.
+pub const CAPABILITIES: Capabilities = Capabilities {
+    visibility: Visibility::AtCommit,
+    max_rows: None,
+    parallel: None,
+    names_rejected_rows: true,
+    change_events: false,
+};
+
 #[async_trait]
 impl<S: Store> Destination for FilesDestination<S> {
     fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            visibility: Visibility::AtCommit,
-            max_rows: None,
-            parallel: None,
-            names_rejected_rows: true,
-            change_events: false,
-        }
+        CAPABILITIES
     }
 
     fn ticket(&self, context: &PublishContext) -> Ticket {

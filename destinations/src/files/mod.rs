@@ -18,6 +18,6 @@ mod store;
 mod template;
 mod verify;
 
-pub use destination::FilesDestination;
+pub use destination::{CAPABILITIES, FilesDestination};
 pub use options::{Compression, CsvOptions, DEFAULT_PATH, FileOptions, Format, Quote};
 pub use store::{NewObject, Staged, Store, Upload};

@@ -9,8 +9,8 @@ use serde::Deserialize;
 
 use super::LocalStore;
 use crate::{
-    contract::{Config, ConfigError, Destination, Error, Kind, RetryPolicy},
-    files::FilesDestination,
+    contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, RetryPolicy},
+    files::{self, FilesDestination},
 };
 
 /// A folder on the machine that Herald runs on, or on a file system mounted there.
@@ -65,6 +65,10 @@ impl Config for LocalConfig {
     fn identity(&self) -> String {
         let root = std::path::absolute(&self.root).unwrap_or_else(|_| self.root.clone());
         format!("local {}", plain(&root).display())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        files::CAPABILITIES
     }
 
     async fn connect(&self, _: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {

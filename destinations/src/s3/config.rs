@@ -11,8 +11,8 @@ use super::{
     store::S3Store,
 };
 use crate::{
-    contract::{Config, ConfigError, Destination, Error, Kind, RetryPolicy},
-    files::FilesDestination,
+    contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, RetryPolicy},
+    files::{self, FilesDestination},
 };
 
 /// The kind `s3`.
@@ -132,6 +132,10 @@ impl Config for S3Config {
             .as_deref()
             .map_or("amazonaws.com", |endpoint| endpoint.split_once("://").map_or(endpoint, |(_, host)| host));
         format!("s3://{host}/{}/{}", self.bucket, self.prefix)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        files::CAPABILITIES
     }
 
     async fn connect(&self, retry: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {

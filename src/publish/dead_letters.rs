@@ -1,0 +1,133 @@
+//! Records that were refused for good: encrypted on the way in, readable on the way out.
+
+use arrow::{
+    array::{Array, AsArray},
+    compute::cast,
+    datatypes::DataType,
+};
+use chrono::{DateTime, Utc};
+use herald_destinations::contract::Rejection;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Failure, Publisher, code, outgoing::Outgoing};
+use crate::{
+    snapshot::{Keys, identities},
+    state::{DeadLetterRow, DeadLettersOf, Refused},
+};
+
+/// Publishes running after which a record that is refused just so is not sent any more.
+pub(super) const QUARANTINED_AFTER: u32 = 10;
+
+/// A dead letter as users see it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadLetter {
+    /// The last publish that it was refused in.
+    pub publish: Uuid,
+    /// The member's key.
+    pub member: String,
+    /// `add`, `update`, `remove`.
+    pub op: String,
+    /// Why, as a code.
+    pub code: String,
+    /// Why.
+    pub message: String,
+    /// Publishes running in which it was refused.
+    pub count: u64,
+    /// When it was refused first.
+    pub since: DateTime<Utc>,
+    /// Whether it is not sent any more until its record changes or somebody retries it.
+    pub quarantined: bool,
+}
+
+impl std::fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("publish", &self.publish)
+            .field("op", &self.op)
+            .field("code", &self.code)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What of a dead letter nobody may read without the key.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    member: String,
+    message: String,
+    code: String,
+}
+
+impl Publisher {
+    /// A page of dead letters, and where the next one begins.
+    ///
+    /// # Errors
+    /// When the state can't be read, or the key is lost.
+    pub async fn dead_letters(
+        &self,
+        of: DeadLettersOf<'_>,
+        limit: u32,
+        after: Option<&DeadLetterRow>,
+    ) -> Result<(Vec<DeadLetter>, Option<DeadLetterRow>), Failure> {
+        let mut rows = self.state.dead_letters(of, limit, after).await?;
+        let keys = self.snapshots()?.keys();
+        let letters = rows.iter().map(|row| letter(row, keys)).collect::<Result<Vec<_>, _>>()?;
+        Ok((letters, rows.pop()))
+    }
+}
+
+fn about(activation: &str) -> String {
+    format!("dead letter of {activation}")
+}
+
+fn letter(row: &DeadLetterRow, keys: &Keys) -> Result<DeadLetter, Failure> {
+    let sealed = keys.unseal(&about(&row.activation), &row.sealed)?;
+    let sealed: Sealed = serde_json::from_slice(&sealed).map_err(code::internal)?;
+    Ok(DeadLetter {
+        publish: row.publish,
+        member: sealed.member,
+        op: row.op.clone(),
+        code: sealed.code,
+        message: sealed.message,
+        count: row.count,
+        since: row.since,
+        quarantined: row.count >= u64::from(QUARANTINED_AFTER),
+    })
+}
+
+/// Refused rows of a batch, ready to be stored; the batch's first record has the number `from`.
+pub(super) fn letters(
+    activation: &str,
+    outgoing: &Outgoing,
+    from: u64,
+    refused: &[Rejection],
+    keys: &Keys,
+) -> Result<Vec<Refused>, Failure> {
+    if refused.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hashes = identities(&outgoing.keys, keys).map_err(code::internal)?;
+    let members = cast(&outgoing.batch.members, &DataType::Utf8).map_err(code::internal)?;
+    let members = members.as_string::<i32>();
+    let about = about(activation);
+    let one = |rejection: &Rejection| {
+        let row = rejection.row;
+        let sealed = Sealed {
+            member: if members.is_null(row) { String::new() } else { members.value(row).to_owned() },
+            message: rejection.message.clone(),
+            code: rejection.code.clone(),
+        };
+        let sealed = serde_json::to_vec(&sealed).map_err(code::internal)?;
+        Ok(Refused {
+            record: from + row as u64,
+            member: hashes.value(row).to_vec(),
+            op: outgoing.batch.op,
+            code: rejection.code.clone(),
+            sealed: keys.seal(&about, &sealed)?,
+            fingerprint: outgoing.prints.as_ref().map(|prints| prints.value(row).to_vec()),
+        })
+    };
+    refused.iter().map(one).collect()
+}

@@ -1,0 +1,94 @@
+//! Delivery to targets that show nothing before the commit: everything is staged, then revealed.
+
+use std::sync::Arc;
+
+use herald_destinations::contract::{Account, Destination, PublishContext, Ticket};
+
+use super::{
+    Ledger, Phase, Receipt,
+    before::Before,
+    crash,
+    delivery::{Stopped, Walk, Walked},
+    pending::{Pending, commit},
+    run::{Run, discarded},
+    work::How,
+};
+use crate::{
+    publish::Failure,
+    resolve::Spooled,
+    snapshot::{Columns, LayerWriter, Snapshot},
+};
+
+impl Run<'_> {
+    /// Stages what was resolved, and commits it.
+    pub(super) async fn stage(
+        &self,
+        receipt: &mut Receipt,
+        ledger: &mut Ledger,
+        mut before: Before,
+        spooled: Spooled,
+        (destination, context): (Arc<dyn Destination>, PublishContext),
+    ) -> Result<Pending, Stopped> {
+        let destination = destination.as_ref();
+        let rebase = before.rebases(receipt.mode);
+        let held = before.snapshot.as_ref().map(Snapshot::members);
+        let how = How::new(receipt.mode, rebase);
+        let work = self.work(receipt.sequence, &mut before, spooled, how)?;
+        let name = if rebase { "base" } else { "layer" };
+        let columns = Columns::of(self.plan.codec().stored_type());
+        let mut layer = self.publisher.snapshots()?.layer(&receipt.activation, receipt.id, name, &columns)?;
+
+        let ticket = destination.ticket(&context);
+        self.put(receipt, &ticket, None).await?;
+        crash::point(crash::TICKET_STORED).await;
+        self.begins(work.spooled.rows());
+        let walk = self.walk(&work, held, receipt.override_reason.is_none());
+        let (sealed, members) = match self.deliver(destination, &context, walk, &mut layer, ledger).await {
+            Ok(sealed) => sealed,
+            Err(stopped) => return Err(discarded(destination, &ticket, stopped).await),
+        };
+        crash::point(crash::SEALED).await;
+        drop(work);
+        let sequence = before.standing.as_ref().and_then(|standing| standing.sequence);
+        let standing = before.standing.filter(|_| !rebase).ok_or(before.buckets);
+        let pending = layer
+            .finish()
+            .and_then(|layer| self.pending(receipt.clone(), ledger, standing, sequence, (layer, members)));
+        let pending = match pending {
+            Ok(pending) => pending,
+            Err(failure) => return Err(discarded(destination, &ticket, failure.into()).await),
+        };
+        self.put(receipt, &sealed, Some(&pending)).await?;
+        crash::point(crash::SEAL_STORED).await;
+        self.progress.phase(Phase::Committing, None);
+        match commit(destination, &sealed, receipt, &pending).await {
+            Ok(()) => {
+                crash::point(crash::COMMITTED).await;
+                Ok(pending)
+            }
+            Err(failure) if failure.retryable => Err(Stopped::Unsettled(failure)),
+            Err(failure) => Err(discarded(destination, &sealed, failure.into()).await),
+        }
+    }
+
+    async fn deliver(
+        &self,
+        destination: &dyn Destination,
+        context: &PublishContext,
+        walk: Walk<'_>,
+        layer: &mut LayerWriter,
+        ledger: &mut Ledger,
+    ) -> Result<(Ticket, u64), Stopped> {
+        let mut publication = destination.begin(context).await.map_err(Failure::from)?;
+        crash::point(crash::BEGUN).await;
+        let mut walked = Walked::over(&walk.work.spooled);
+        let done = walk.run(Some(layer), Some(publication.as_mut()), |_| {}, &mut walked).await;
+        *ledger = walked.ledger;
+        done?;
+        ledger.report_duplicates();
+        self.plan.check_sources().await?;
+        let account = Account { delivered: ledger.sent(), ..ledger.counts };
+        let sealed = publication.seal(account).await.map_err(Failure::from)?;
+        Ok((sealed, walked.members))
+    }
+}
