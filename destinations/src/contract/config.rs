@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Destination, Error, RetryPolicy};
+use super::{Destination, Error, Retries};
 
 /// A kind of destination, compiled in. [`KINDS`](crate::KINDS) lists them all.
 pub trait Kind: Debug + Sync + 'static {
@@ -29,11 +29,12 @@ pub trait Config: Debug + Send + Sync {
     /// What makes the target the same target: host or account, bucket, path; never its credentials.
     /// Snapshots are bound to it.
     fn identity(&self) -> String;
-    /// Connects; the credentials may be used only with the first request.
+    /// Connects; the credentials may be used only with the first request. Every request is made under `retries`,
+    /// whose tally the caller may read.
     ///
     /// # Errors
     /// When credentials can't be found or a client can't be built.
-    async fn connect(&self, retry: RetryPolicy) -> Result<Arc<dyn Destination>, Error>;
+    async fn connect(&self, retries: Retries) -> Result<Arc<dyn Destination>, Error>;
 }
 
 /// An option that is well-formed but wrong.

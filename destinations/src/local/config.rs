@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::LocalStore;
 use crate::{
-    contract::{Config, ConfigError, Destination, Error, Kind, RetryPolicy},
+    contract::{Config, ConfigError, Destination, Error, Kind, Retries},
     files::FilesDestination,
 };
 
@@ -67,7 +67,7 @@ impl Config for LocalConfig {
         format!("local {}", plain(&root).display())
     }
 
-    async fn connect(&self, _: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {
+    async fn connect(&self, _: Retries) -> Result<Arc<dyn Destination>, Error> {
         Ok(Arc::new(FilesDestination::new(LocalStore::new(&self.root))))
     }
 }
