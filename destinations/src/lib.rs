@@ -8,6 +8,7 @@ pub mod encode;
 pub mod files;
 pub mod identity;
 pub mod local;
+pub mod reference;
 pub mod s3;
 
 /// Every kind of destination that is compiled in.

@@ -12,12 +12,13 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use herald_destinations::{
     conformance::{
-        Arranged, Canary, Fault, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, rows_of_objects,
+        Arranged, Canary, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, rows_of_objects,
     },
     contract::{Destination, ErrorKind, RetryPolicy},
     files::FilesDestination,
     kind,
     local::LocalStore,
+    reference::{Mishap, Script},
 };
 use tempfile::TempDir;
 
@@ -31,8 +32,9 @@ impl LocalHarness {
     }
 
     fn faulty(&self, step: Step, kind: ErrorKind, applied: bool) -> Arc<dyn Destination> {
-        let fault = Fault { step, kind, times: 1, applied };
-        Arc::new(FilesDestination::new(FaultyStore::new(LocalStore::new(self.root()), fault)))
+        let script = Script::new();
+        script.next(step, 1, if applied { Mishap::After(kind) } else { Mishap::Before(kind) });
+        Arc::new(FilesDestination::new(FaultyStore::new(LocalStore::new(self.root()), &script)))
     }
 
     fn at(path: &Path) -> Arc<dyn Destination> {
@@ -72,7 +74,7 @@ impl Harness for LocalHarness {
     async fn destination(&self) -> Arc<dyn Destination> {
         let options = serde_json::json!({ "path": "out" });
         let config = kind("local").expect("the kind").parse(options, self.folder.path()).expect("options");
-        config.connect(RetryPolicy::default()).await.expect("connect")
+        config.connect(RetryPolicy::default().into()).await.expect("connect")
     }
 
     async fn visible(&self) -> Vec<Row> {

@@ -4,5 +4,6 @@
 mod encode;
 mod files;
 mod local;
+mod reference;
 mod s3;
 mod support;

@@ -77,7 +77,7 @@ async fn sound(global: &Global) -> Result<Config, Stop> {
 
 async fn connect(config: &Config) -> Vec<Connection> {
     let reached = config.targets.values().map(|target| async move {
-        let probe = async { target.config.connect(context::patience()).await?.probe().await };
+        let probe = async { target.config.connect(context::patience().into()).await?.probe().await };
         let error = probe.await.err().map(Failure::from);
         Connection { target: target.name.clone(), kind: target.config.kind(), ok: error.is_none(), error }
     });

@@ -162,7 +162,7 @@ impl Publisher {
         activation: &Activation,
         target: &Target,
     ) -> Result<Arc<dyn Destination>, Failure> {
-        Ok(target.config.connect(activation.retry).await?)
+        Ok(target.config.connect(activation.retry.into()).await?)
     }
 
     /// Where the rows of a publish are spooled.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use herald::config::{Config, Problems, Surroundings, load_in};
-use herald_destinations::contract::{self, ConfigError, Destination, Error, ErrorKind, Kind, RetryPolicy};
+use herald_destinations::contract::{self, ConfigError, Destination, Error, ErrorKind, Kind, Retries};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -130,7 +130,7 @@ impl contract::Config for Place {
         self.0.clone()
     }
 
-    async fn connect(&self, _: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {
+    async fn connect(&self, _: Retries) -> Result<Arc<dyn Destination>, Error> {
         Err(Error::new(ErrorKind::Internal, "connect a kind that only tests have"))
     }
 }

@@ -1,10 +1,5 @@
 //! A store that fails on order: stands in for trouble that a test can't bring about for real.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -12,12 +7,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    contract::{Error, ErrorKind},
+    contract::Error,
     files::{NewObject, Staged, Store, Upload},
+    reference::{Script, around},
 };
 
 /// The call that fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
     /// Opening an object.
     Stage,
@@ -29,54 +25,25 @@ pub enum Step {
     Reveal,
     /// Writing the manifest.
     Put,
+    /// Proving the right to write.
+    Probe,
 }
 
-/// How a call fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    /// Where.
-    pub step: Step,
-    /// With what.
-    pub kind: ErrorKind,
-    /// How many calls fail before all is well.
-    pub times: u32,
-    /// Whether the call does its work first, so that only the answer is lost.
-    pub applied: bool,
-}
-
-/// Passes calls on to a store, and fails those of one step as often as told.
+/// Passes calls on to a store, but for those that the script has a mishap for.
 #[derive(Debug)]
 pub struct FaultyStore<S> {
     inner: S,
-    fault: Fault,
-    left: Arc<AtomicU32>,
+    script: Script<Step>,
 }
 
 impl<S: Store> FaultyStore<S> {
-    /// `inner`, with a fault.
-    pub fn new(inner: S, fault: Fault) -> Self {
-        Self { inner, fault, left: Arc::new(AtomicU32::new(fault.times)) }
-    }
-}
-
-fn due(fault: Fault, left: &AtomicU32, step: Step) -> bool {
-    fault.step == step && left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
-}
-
-fn injected(fault: Fault) -> Error {
-    Error::new(fault.kind, "pass a fault that was injected").with("step", format!("{:?}", fault.step))
-}
-
-impl<S: Store> FaultyStore<S> {
-    fn before(&self, step: Step) -> Result<bool, Error> {
-        match due(self.fault, &self.left, step) {
-            true if !self.fault.applied => Err(injected(self.fault)),
-            due => Ok(due),
-        }
+    /// `inner`, with mishaps.
+    pub fn new(inner: S, script: &Script<Step>) -> Self {
+        Self { inner, script: script.clone() }
     }
 
-    fn after<T>(&self, due: bool, answer: Result<T, Error>) -> Result<T, Error> {
-        if due { answer.and_then(|_| Err(injected(self.fault))) } else { answer }
+    async fn call<T>(&self, step: Step, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        around(step, self.script.call(step), None, None, call).await
     }
 }
 
@@ -87,19 +54,16 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn stage(&self, object: &NewObject, cancel: &CancellationToken) -> Result<Box<dyn Upload>, Error> {
-        let due = self.before(Step::Stage)?;
-        let upload = self.after(due, self.inner.stage(object, cancel).await)?;
-        Ok(Box::new(FaultyUpload { inner: upload, fault: self.fault, left: self.left.clone() }))
+        let inner = self.call(Step::Stage, self.inner.stage(object, cancel)).await?;
+        Ok(Box::new(FaultyUpload { inner, script: self.script.clone() }))
     }
 
     async fn reveal(&self, staged: &Staged) -> Result<(), Error> {
-        let due = self.before(Step::Reveal)?;
-        self.after(due, self.inner.reveal(staged).await)
+        self.call(Step::Reveal, self.inner.reveal(staged)).await
     }
 
     async fn put(&self, object: &NewObject, bytes: Bytes) -> Result<(), Error> {
-        let due = self.before(Step::Put)?;
-        self.after(due, self.inner.put(object, bytes).await)
+        self.call(Step::Put, self.inner.put(object, bytes)).await
     }
 
     async fn sweep(&self, prefix: &str, publish: Uuid) -> Result<(), Error> {
@@ -123,34 +87,25 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn probe(&self) -> Result<(), Error> {
-        self.inner.probe().await
+        self.call(Step::Probe, self.inner.probe()).await
     }
 }
 
 #[derive(Debug)]
 struct FaultyUpload {
     inner: Box<dyn Upload>,
-    fault: Fault,
-    left: Arc<AtomicU32>,
+    script: Script<Step>,
 }
 
 #[async_trait]
 impl Upload for FaultyUpload {
     async fn write(&mut self, bytes: Bytes) -> Result<(), Error> {
-        let due = due(self.fault, &self.left, Step::Write);
-        if due && !self.fault.applied {
-            return Err(injected(self.fault));
-        }
-        self.inner.write(bytes).await?;
-        if due { Err(injected(self.fault)) } else { Ok(()) }
+        let mishap = self.script.call(Step::Write);
+        around(Step::Write, mishap, None, None, self.inner.write(bytes)).await
     }
 
     async fn finish(self: Box<Self>) -> Result<Staged, Error> {
-        let due = due(self.fault, &self.left, Step::Finish);
-        if due && !self.fault.applied {
-            return Err(injected(self.fault));
-        }
-        let staged = self.inner.finish().await?;
-        if due { Err(injected(self.fault)) } else { Ok(staged) }
+        let mishap = self.script.call(Step::Finish);
+        around(Step::Finish, mishap, None, None, self.inner.finish()).await
     }
 }

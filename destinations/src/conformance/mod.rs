@@ -19,7 +19,7 @@ mod read;
 mod sample;
 
 pub use capture::captured_log;
-pub use faulty::{Fault, FaultyStore, Step};
+pub use faulty::{FaultyStore, Step};
 pub use harness::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Trouble};
 pub use read::{Row, csv_fields, rows_of_batch, rows_of_objects};
 pub use sample::{batch, context, every_type, key, schema};

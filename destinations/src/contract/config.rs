@@ -4,7 +4,7 @@ use std::{fmt::Debug, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 
-use super::{Capabilities, Destination, Error, RetryPolicy};
+use super::{Capabilities, Destination, Error, Retries};
 
 /// A kind of destination, compiled in. [`KINDS`](crate::KINDS) lists them all.
 pub trait Kind: Debug + Sync + 'static {
@@ -31,11 +31,12 @@ pub trait Config: Debug + Send + Sync {
     fn identity(&self) -> String;
     /// The facts that the connected destination will state too.
     fn capabilities(&self) -> Capabilities;
-    /// Connects; the credentials may be used only with the first request.
+    /// Connects; the credentials may be used only with the first request. Every request is made under `retries`,
+    /// whose tally the caller may read.
     ///
     /// # Errors
     /// When credentials can't be found or a client can't be built.
-    async fn connect(&self, retry: RetryPolicy) -> Result<Arc<dyn Destination>, Error>;
+    async fn connect(&self, retries: Retries) -> Result<Arc<dyn Destination>, Error>;
 }
 
 /// An option that is well-formed but wrong.

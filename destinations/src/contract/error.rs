@@ -19,7 +19,7 @@ struct Inner {
 }
 
 /// What went wrong, as far as anybody can act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ErrorKind {
     /// Credentials are missing, wrong, expired or lack a right.
     Unauthorized,
@@ -56,6 +56,23 @@ impl ErrorKind {
             Self::Full => "target_full",
             Self::Conflict | Self::Refused => "target_refused",
             Self::Cancelled => "interrupted",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// One word for it: a label of metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Unreachable => "unreachable",
+            Self::Unavailable => "unavailable",
+            Self::Throttled => "throttled",
+            Self::TimedOut => "timed_out",
+            Self::Missing => "missing",
+            Self::Full => "full",
+            Self::Conflict => "conflict",
+            Self::Refused => "refused",
+            Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
     }

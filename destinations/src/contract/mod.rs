@@ -15,6 +15,7 @@ mod context;
 mod destination;
 mod error;
 mod retry;
+mod tally;
 mod ticket;
 
 pub use batch::{Batch, Changes, Op, Rejection};
@@ -23,5 +24,6 @@ pub use config::{Config, ConfigError, Kind};
 pub use context::{Account, Mode, PublishContext};
 pub use destination::{Destination, Publication};
 pub use error::{Error, ErrorKind};
-pub use retry::{Retry, RetryPolicy};
+pub use retry::{Retries, Retry, RetryPolicy};
+pub use tally::Tally;
 pub use ticket::{Column, Delivered, DeliveredFile, Depth, Extra, Manifest, Part, PartState, Ticket};

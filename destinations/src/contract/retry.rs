@@ -1,11 +1,11 @@
 //! The one retry policy: full-jitter exponential backoff, bounded in attempts and in time.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, Tally};
 
 /// Whether and when to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,27 @@ impl RetryPolicy {
     pub fn ceiling(attempt: u32) -> Duration {
         FIRST_PAUSE.saturating_mul(1 << (attempt - 1).min(16)).min(LONGEST_PAUSE)
     }
+}
+
+/// A policy at work: what a connected destination repeats its requests under, and the count of it.
+#[derive(Debug, Clone, Default)]
+pub struct Retries {
+    policy: RetryPolicy,
+    tally: Arc<Tally>,
+}
+
+impl From<RetryPolicy> for Retries {
+    /// With a tally of its own.
+    fn from(policy: RetryPolicy) -> Self {
+        Self { policy, tally: Arc::default() }
+    }
+}
+
+impl Retries {
+    /// What has been tried under it so far, by all that share it.
+    pub fn tally(&self) -> &Arc<Tally> {
+        &self.tally
+    }
 
     /// Repeats an idempotent request until it succeeds, can't pass, or the policy is spent.
     ///
@@ -59,6 +80,7 @@ impl RetryPolicy {
         let mut attempt = 1;
         let mut doubt = false;
         loop {
+            self.tally.tried(attempt);
             let error = tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "go on")),
@@ -70,12 +92,13 @@ impl RetryPolicy {
             doubt = error.doubtful();
             let pause = match error.retry() {
                 Retry::Never => return Err(error),
-                Retry::Backoff => Self::ceiling(attempt).mul_f64(fraction()),
+                Retry::Backoff => RetryPolicy::ceiling(attempt).mul_f64(fraction()),
                 Retry::After(pause) => pause,
             };
-            if attempt >= self.attempts || started.elapsed() + pause > self.max_elapsed {
+            if attempt >= self.policy.attempts || started.elapsed() + pause > self.policy.max_elapsed {
                 return Err(error);
             }
+            self.tally.repeated(error.kind());
             tracing::warn!(attempt, pause_ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX), %error, "trying again");
             tokio::select! {
                 () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "go on").after_doubt(doubt)),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::LocalStore;
 use crate::{
-    contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, RetryPolicy},
+    contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, Retries},
     files::{self, FilesDestination},
 };
 
@@ -71,7 +71,7 @@ impl Config for LocalConfig {
         files::CAPABILITIES
     }
 
-    async fn connect(&self, _: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {
+    async fn connect(&self, _: Retries) -> Result<Arc<dyn Destination>, Error> {
         Ok(Arc::new(FilesDestination::new(LocalStore::new(&self.root))))
     }
 }

@@ -11,7 +11,7 @@ use super::{
     store::S3Store,
 };
 use crate::{
-    contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, RetryPolicy},
+    contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, Retries},
     files::{self, FilesDestination},
 };
 
@@ -115,8 +115,9 @@ impl S3Config {
     ///
     /// # Errors
     /// When a client can't be built.
-    pub async fn store(&self, retry: RetryPolicy) -> Result<S3Store, Error> {
-        Ok(S3Store::new(Client::connect(self).await?, self, retry))
+    pub async fn store(&self, retries: impl Into<Retries>) -> Result<S3Store, Error> {
+        let retries = retries.into();
+        Ok(S3Store::new(Client::connect(self).await?, self, retries))
     }
 }
 
@@ -138,8 +139,8 @@ impl Config for S3Config {
         files::CAPABILITIES
     }
 
-    async fn connect(&self, retry: RetryPolicy) -> Result<Arc<dyn Destination>, Error> {
-        Ok(Arc::new(FilesDestination::new(self.store(retry).await?)))
+    async fn connect(&self, retries: Retries) -> Result<Arc<dyn Destination>, Error> {
+        Ok(Arc::new(FilesDestination::new(self.store(retries).await?)))
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     upload::S3Upload,
 };
 use crate::{
-    contract::{Error, RetryPolicy},
+    contract::{Error, Retries},
     files::{NewObject, Staged, Store, Upload},
 };
 
@@ -38,7 +38,7 @@ pub(super) struct Shared {
     pub(super) client: Client,
     /// Empty, or ends in `/`.
     pub(super) prefix: String,
-    pub(super) retry: RetryPolicy,
+    pub(super) retries: Retries,
     checksum: Checksum,
     /// The store turned out not to know of checksums.
     without_checksums: AtomicBool,
@@ -51,12 +51,12 @@ pub(super) struct Shared {
 }
 
 impl S3Store {
-    pub(super) fn new(client: Client, config: &S3Config, retry: RetryPolicy) -> Self {
+    pub(super) fn new(client: Client, config: &S3Config, retries: Retries) -> Self {
         Self {
             shared: Arc::new(Shared {
                 client,
                 prefix: config.prefix.clone(),
-                retry,
+                retries,
                 checksum: config.checksum,
                 without_checksums: AtomicBool::new(false),
                 without_conditions: AtomicBool::new(false),
@@ -124,7 +124,7 @@ impl Shared {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.retry.run(&CancellationToken::new(), request).await
+        self.retries.run(&CancellationToken::new(), request).await
     }
 }
 
@@ -140,7 +140,7 @@ impl Store for S3Store {
         let begin = || async {
             shared.begin(object, &key).await.map_err(|failure| shared.error(failure, "begin the upload", &key))
         };
-        let upload = shared.retry.run(cancel, begin).await?;
+        let upload = shared.retries.run(cancel, begin).await?;
         shared.open().insert(upload.clone(), (object.publish, key.clone()));
         Ok(Box::new(S3Upload::new(shared.clone(), object.clone(), key, upload, cancel.clone())))
     }

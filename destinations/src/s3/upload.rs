@@ -163,7 +163,7 @@ async fn send_part(
         };
         answer.map_err(|failure| shared.error(failure, "write a part", &key).with("part", number))
     };
-    let tag = shared.retry.run(&cancel, once).await?;
+    let tag = shared.retries.run(&cancel, once).await?;
     Ok((index, tag))
 }
 

@@ -32,7 +32,7 @@ impl S3Harness {
     }
 
     async fn connected(&self, changes: Value) -> Arc<dyn Destination> {
-        self.config(changes).connect(RetryPolicy::default()).await.expect("connect")
+        self.config(changes).connect(RetryPolicy::default().into()).await.expect("connect")
     }
 
     /// The same target behind a proxy that spoils some requests.
@@ -57,7 +57,7 @@ impl Harness for S3Harness {
     async fn destination(&self) -> Arc<dyn Destination> {
         let options = options(self.port, &self.prefix);
         let config = kind("s3").expect("the kind").parse(options, ".".as_ref()).expect("options");
-        config.connect(RetryPolicy::default()).await.expect("connect")
+        config.connect(RetryPolicy::default().into()).await.expect("connect")
     }
 
     async fn visible(&self) -> Vec<Row> {
@@ -130,7 +130,7 @@ impl Harness for S3Harness {
                 let changes = self.behind(PART.0, PART.1, Spoil::Hang(Duration::from_secs(60)), 1).await;
                 let deadlines = Deadlines { request: Duration::from_secs(4), ..Deadlines::default() };
                 let config = self.config(changes).with_deadlines(deadlines);
-                let destination = config.connect(RetryPolicy::ONCE).await.expect("connect");
+                let destination = config.connect(RetryPolicy::ONCE.into()).await.expect("connect");
                 let means = "a part is not answered before the deadline, and the destination may not repeat it";
                 (destination, Outcome::PassesOnRepeat(ErrorKind::TimedOut), Duration::from_secs(4), means)
             }
