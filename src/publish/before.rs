@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herald_destinations::contract::{Destination, Mode, PublishContext};
+use herald_destinations::contract::{Destination, Mode, PublishContext, Visibility};
 
 use super::{
     Failure, Receipt, code,
@@ -67,11 +67,18 @@ impl Run<'_> {
             opened => opened?,
         };
         let same_keys = snapshot.key_type().is_none_or(|held| held == plan.codec().stored_type());
-        if !same_keys && mode == Mode::Incremental {
+        let at_write = self.target.config.capabilities().visibility == Visibility::AtWrite;
+        if !same_keys && (mode == Mode::Incremental || at_write) {
             return Err(Failure {
                 code: code::SCHEMA_CHANGED.into(),
                 message: "the key of the segment's table has another type than the snapshot's".into(),
-                remedy: "put the source's type back; `--full` publishes everything anew with the new type".into(),
+                // Whom such a target holds under the former key can only be taken back under that key.
+                remedy: if at_write {
+                    "put the source's type back, or `herald delete --purge` and `herald recreate` the activation"
+                } else {
+                    "put the source's type back; `--full` publishes everything anew with the new type"
+                }
+                .into(),
                 retryable: false,
             });
         }

@@ -120,8 +120,9 @@ impl Publisher {
         receipt.attempts = 1;
         self.state.save(&receipt).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
-        let run =
-            Run { publisher: self, activation, target, full: request.full, plan, progress, cancel }.record(receipt);
+        let retries = activation.retry.into();
+        let run = Run { publisher: self, activation, target, full: request.full, plan, retries, progress, cancel };
+        let run = run.record(receipt);
         tracing::Instrument::instrument(run, span).await
     }
 

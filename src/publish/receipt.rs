@@ -41,7 +41,7 @@ pub struct Receipt {
     pub extras: Vec<Extra>,
     /// Bytes of `files`.
     pub bytes: u64,
-    /// Tries, 1 when all went well at once.
+    /// Most tries that any request of it took; 1 when all went well at once.
     pub attempts: u32,
     /// When it was asked for.
     pub queued_at: DateTime<Utc>,

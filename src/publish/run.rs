@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use herald_destinations::contract::{Destination, Ticket, Visibility};
+use herald_destinations::contract::{Destination, Retries, Ticket, Visibility};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -26,6 +26,7 @@ pub(super) struct Run<'a> {
     /// Whether everything anew was asked for by name.
     pub(super) full: bool,
     pub(super) plan: PublishPlan,
+    pub(super) retries: Retries,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a CancellationToken,
 }
@@ -39,6 +40,7 @@ impl Run<'_> {
         let ended = self.go(&mut receipt, &mut ledger, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);
         receipt.finished_at = Some(chrono::Utc::now());
+        receipt.attempts = self.retries.tally().most_tries().max(1);
         let (status, failure) = match ended {
             Ok(pending) => {
                 if let Some(failure) = &receipt.error {
@@ -70,7 +72,7 @@ impl Run<'_> {
 
     async fn go(&self, receipt: &mut Receipt, ledger: &mut Ledger, spool: &Path) -> Result<Pending, Stopped> {
         let before = self.before(receipt.mode).await?;
-        let destination = self.publisher.connect(self.activation, self.target).await?;
+        let destination = self.target.config.connect(self.retries.clone()).await.map_err(Failure::from)?;
         let mut context = self.context(receipt, &before);
         if before.standing.is_none() {
             self.past_lost_state(destination.as_ref(), &mut context, receipt).await?;

@@ -34,6 +34,8 @@ pub(super) struct Sender<'a> {
     news: Option<Answered>,
     rejected_by: BTreeMap<String, u64>,
     accepted: u64,
+    /// Records that the target refused whole, each alone.
+    alone: u32,
     /// Hash and operation → fingerprint, of records that are refused again and again.
     quarantined: HashMap<(Vec<u8>, String), Option<Vec<u8>>>,
 }
@@ -68,6 +70,7 @@ impl<'a> Sender<'a> {
             news: None,
             rejected_by: BTreeMap::new(),
             accepted: 0,
+            alone: 0,
             quarantined,
         })
     }
@@ -120,7 +123,6 @@ impl<'a> Sender<'a> {
     ) -> Result<(), Broken> {
         // Halves that are still to come, the next one last.
         let mut todo = vec![(0, outgoing.len())];
-        let mut alone = 0;
         while let Some((from, rows)) = todo.pop() {
             if rows == 0 {
                 continue;
@@ -147,8 +149,8 @@ impl<'a> Sender<'a> {
                         todo.extend([(from + half, rows - half), (from, half)]);
                         continue;
                     }
-                    alone += 1;
-                    if self.accepted == 0 && alone >= HOPELESS {
+                    self.alone += 1;
+                    if self.accepted == 0 && self.alone >= HOPELESS {
                         return Err(broken(error.into(), false));
                     }
                     refused.push(alone_refused(offset + from, &error.to_string()));
