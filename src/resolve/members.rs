@@ -13,7 +13,7 @@ use arrow::{
 
 use super::{
     index::{KeyIndex, NOBODY},
-    membership::Test,
+    test::Test,
 };
 
 /// Where columns stand in the rows that a scan of members spools; column 0 is the key.
