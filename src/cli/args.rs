@@ -64,6 +64,8 @@ pub(super) enum Command {
     Receipt(One),
     /// Lists records that were refused for good, with the reason
     Rejects(Rejects),
+    /// Says why a member is, or is not, at the target
+    Explain(Explain),
     /// Reads back what targets hold and compares it with the receipts
     Verify(Verify),
     /// Stops an activation's schedule; what it delivered stays
@@ -161,6 +163,21 @@ pub(super) struct Rejects {
     pub(super) of: String,
 }
 
+#[derive(Args)]
+pub(super) struct Explain {
+    /// Name of the activation
+    pub(super) activation: String,
+    /// Key of the member in the segment's table; the parts of a composite one joined by `|`
+    #[arg(allow_hyphen_values = true)]
+    pub(super) key: String,
+}
+
+impl std::fmt::Debug for Explain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Explain").field("activation", &self.activation).finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Verify {
     /// Name of an activation, or id of a publish; default: all activations
@@ -214,6 +231,17 @@ mod tests {
             assert!(read.global.json);
             assert_eq!(read.global.config.to_str(), Some("x.yaml"));
             assert!(matches!(read.command, Command::Publish(publish) if publish.activation == "gold"));
+        }
+    }
+
+    #[test]
+    fn a_key_may_look_like_an_option() {
+        for line in
+            ["herald explain gold -7 --json", "herald --json explain gold -- -7", "herald explain --json gold -7"]
+        {
+            let read = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert!(read.global.json, "{line}");
+            assert!(matches!(read.command, Command::Explain(explain) if explain.key == "-7"), "{line}");
         }
     }
 

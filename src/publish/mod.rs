@@ -9,12 +9,14 @@
 mod before;
 pub mod code;
 mod delivery;
+mod explain;
 mod guards;
 mod ledger;
 mod pending;
 mod preview;
 mod progress;
 mod publisher;
+mod reasons;
 mod receipt;
 mod recovery;
 mod run;
@@ -24,6 +26,7 @@ mod teardown;
 mod verification;
 mod work;
 
+pub use explain::{Explanation, Outcome, Presence, Step};
 pub use guards::{Judgement, judge};
 pub use ledger::Ledger;
 pub use preview::Preview;

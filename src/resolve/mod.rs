@@ -9,6 +9,7 @@
 //! A join then holds one bucket in memory, whatever the size of the tables.
 
 mod engine;
+mod examine;
 mod expression;
 mod fault;
 pub mod functions;
@@ -28,6 +29,7 @@ mod spooled;
 mod stores;
 mod tables;
 mod test;
+mod verdict;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,6 +43,7 @@ use datafusion::{
 };
 
 pub use self::{
+    examine::Examined,
     fault::Fault,
     plan::PublishPlan,
     spooled::{Resolved, Spooled},

@@ -64,6 +64,11 @@ pub(super) async fn draw_up(plan: &PublishPlan, spooling: &Spooling) -> Result<V
     Ok(drawn)
 }
 
+/// The keys of one bucket, by set.
+pub(super) fn keys_of(drawn: &[DrawnSet], bucket: usize) -> Result<Vec<ArrayRef>, Failure> {
+    drawn.iter().map(|set| set.spool.read(bucket).map(|rows| Arc::clone(rows.column(0)))).collect()
+}
+
 /// By set: whether members are ranked, or chosen for a ranking, by it. Who is among the first depends on everybody, so
 /// these hold all their keys, whoever was named.
 fn ranked_from(sets: &[KeySet]) -> Vec<bool> {
@@ -111,10 +116,7 @@ async fn members(
     let mut ranking = most.map(|most| Ranking::new(order, most as usize));
     let sieve = Arc::new(Sieve::new(most.unwrap_or(rows.rows).min(rows.rows)));
     for bucket in 0..spooling.buckets as usize {
-        let keys = drawn
-            .iter()
-            .map(|set| set.spool.read(bucket).map(|rows| Arc::clone(rows.column(0))))
-            .collect::<Result<Vec<_>, _>>()?;
+        let keys = keys_of(drawn, bucket)?;
         let passed = belonging(rows.read(bucket)?, &selection.test, &layout, &keys).map_err(failure)?;
         let (members, _) = collapse(passed, &layout).map_err(failure)?;
         match &mut ranking {

@@ -132,20 +132,23 @@ impl State {
             .bind(limit)
             .fetch_all(self.read())
             .await?;
-        found
-            .into_iter()
-            .map(|(publish, member, op, code, message, count, since)| {
-                Ok(DeadLetter {
-                    publish: publish.parse().map_err(StateError::internal)?,
-                    member,
-                    op,
-                    code,
-                    message,
-                    count: u64::try_from(count).map_err(StateError::internal)?,
-                    since: since.parse().map_err(StateError::internal)?,
-                })
-            })
-            .collect()
+        found.into_iter().map(letter).collect()
+    }
+
+    /// The dead letters of one member, by operation; `member` as it stands in them.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn dead_letters_of(&self, activation: &str, member: &str) -> Result<Vec<DeadLetter>, StateError> {
+        let found: Vec<Columns> = sqlx::query_as(
+            "SELECT publish, member, op, code, message, count, since FROM dead_letters
+             WHERE activation = ?1 AND member = ?2 ORDER BY op",
+        )
+        .bind(activation)
+        .bind(member)
+        .fetch_all(self.read())
+        .await?;
+        found.into_iter().map(letter).collect()
     }
 
     /// How many dead letters an activation has.
@@ -159,6 +162,18 @@ impl State {
             .await?;
         u64::try_from(count).map_err(StateError::internal)
     }
+}
+
+fn letter((publish, member, op, code, message, count, since): Columns) -> Result<DeadLetter, StateError> {
+    Ok(DeadLetter {
+        publish: publish.parse().map_err(StateError::internal)?,
+        member,
+        op,
+        code,
+        message,
+        count: u64::try_from(count).map_err(StateError::internal)?,
+        since: since.parse().map_err(StateError::internal)?,
+    })
 }
 
 /// Drops what a publish that has ended leaves no reason to keep.
