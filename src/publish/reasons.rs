@@ -72,7 +72,10 @@ fn segment(run: &Run<'_>, found: &Found) -> Step {
     let because = examined.because.join("; ");
     let mut detail = match (&examined.resolved, because.is_empty()) {
         (Some(_), true) => format!("belongs to `{segment}`, whose rule rules nobody out"),
-        (Some(_), false) => format!("belongs to `{segment}`: {} holds", examined.because.join(" and ")),
+        (Some(_), false) => {
+            let verb = if examined.because.len() == 1 { "holds" } else { "hold" };
+            format!("belongs to `{segment}`: {} {verb}", examined.because.join(" and "))
+        }
         (None, _) => format!("does not belong to `{segment}`: {because}"),
     };
     if examined.rows > 1 {

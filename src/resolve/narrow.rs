@@ -50,7 +50,8 @@ pub(super) fn narrowed_query(query: &LogicalPlan, members: &MemberKeys) -> Resul
 /// A session over the same tables, whose scans decode a row's other columns only where the conditions hold.
 pub(super) fn selective(session: &SessionContext) -> SessionContext {
     let state = session.state();
-    let mut config = state.config().clone();
+    // A new default catalog would stand in place of the one that holds the tables.
+    let mut config = state.config().clone().with_create_default_catalog_and_schema(false);
     config.options_mut().execution.parquet.pushdown_filters = true;
     SessionContext::new_with_state(SessionStateBuilder::new_from_existing(state).with_config(config).build())
 }
@@ -111,7 +112,14 @@ fn comparable(column: &DataType, key: &DataType) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use datafusion::prelude::col;
+    use std::{fs::File, sync::Arc};
+
+    use arrow::array::{RecordBatch, StringArray};
+    use datafusion::{
+        physical_plan::{collect, displayable},
+        prelude::{ParquetReadOptions, col},
+    };
+    use parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
 
     use super::*;
     use crate::snapshot::KeyCodec;
@@ -137,6 +145,42 @@ mod tests {
         assert_eq!(condition(&DataType::Utf8, &DataType::Int64, &["7"]), None);
         assert_eq!(condition(&DataType::Int64, &DataType::Utf8, &["7"]), None);
         assert_eq!(condition(&DataType::Float64, &DataType::Float64, &["7"]), None);
+    }
+
+    /// What the scan of 20 row groups, of 1,000 ascending keys each, says it did for some named keys.
+    async fn scanned(texts: &[&str]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("person.parquet");
+        let keys = StringArray::from_iter_values((0..20_000).map(|number| format!("p{number:06}")));
+        let batch = RecordBatch::try_from_iter([("id", Arc::new(keys) as ArrayRef)]).unwrap();
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(1_000)).build();
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+
+        let session = SessionContext::new();
+        session.register_parquet("person", path.to_str().unwrap(), ParquetReadOptions::default()).await.unwrap();
+        let session = selective(&session);
+        let codec = KeyCodec::new(&[DataType::Utf8]).unwrap();
+        let members = MemberKeys::parse(&codec, texts.iter().copied()).unwrap();
+        let condition = pointing(&[(col("id"), DataType::Utf8View)], &members).unwrap().unwrap();
+        let frame = session.table("person").await.unwrap().filter(condition).unwrap();
+        let plan = frame.create_physical_plan().await.unwrap();
+        let rows = collect(Arc::clone(&plan), session.task_ctx()).await.unwrap();
+        assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), texts.len());
+        displayable_with_metrics(plan.as_ref())
+    }
+
+    fn displayable_with_metrics(plan: &dyn datafusion::physical_plan::ExecutionPlan) -> String {
+        let _ = displayable(plan);
+        datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(plan).indent(true).to_string()
+    }
+
+    #[tokio::test]
+    async fn row_groups_without_a_named_key_are_not_read() {
+        let one = scanned(&["p007500"]).await;
+        assert!(one.contains("row_groups_pruned_statistics=XX"), "{one}");
     }
 
     #[test]
