@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod config_examples;
+mod explain;
 mod oracle;
 mod publishing;
 mod sending;

@@ -64,6 +64,10 @@ pub(super) enum Command {
     Receipt(One),
     /// Lists records that were refused for good, with the reason
     Rejects(Rejects),
+    /// Says why a member is, or is not, at the target
+    Explain(Explain),
+    /// Publishes the members of a publish's dead letters anew
+    Retry(One),
     /// Reads back what targets hold and compares it with the receipts
     Verify(Verify),
     /// Stops an activation's schedule; what it delivered stays
@@ -119,6 +123,12 @@ pub(super) struct Publish {
     /// Publishes the whole membership, whatever the activation's mode
     #[arg(long)]
     pub(super) full: bool,
+    /// Publishes what changed since the last publish, out of turn
+    #[arg(long, conflicts_with = "full")]
+    pub(super) rapid: bool,
+    /// Publishes only the member with this key; may be given many times
+    #[arg(long = "member", value_name = "KEY", conflicts_with = "full")]
+    pub(super) members: Vec<String>,
     /// Goes on where a guard would stop, and puts this reason on record
     #[arg(long = "override", value_name = "REASON", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) override_reason: Option<String>,
@@ -159,6 +169,21 @@ pub(super) struct Rejects {
     /// Id of a publish, or name of an activation
     #[arg(value_name = "ID|ACTIVATION")]
     pub(super) of: String,
+}
+
+#[derive(Args)]
+pub(super) struct Explain {
+    /// Name of the activation
+    pub(super) activation: String,
+    /// Key of the member in the segment's table; the parts of a composite one joined by `|`
+    #[arg(allow_hyphen_values = true)]
+    pub(super) key: String,
+}
+
+impl std::fmt::Debug for Explain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Explain").field("activation", &self.activation).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -214,6 +239,17 @@ mod tests {
             assert!(read.global.json);
             assert_eq!(read.global.config.to_str(), Some("x.yaml"));
             assert!(matches!(read.command, Command::Publish(publish) if publish.activation == "gold"));
+        }
+    }
+
+    #[test]
+    fn a_key_may_look_like_an_option() {
+        for line in
+            ["herald explain gold -7 --json", "herald --json explain gold -- -7", "herald explain --json gold -7"]
+        {
+            let read = Arguments::try_parse_from(line.split(' ')).unwrap();
+            assert!(read.global.json, "{line}");
+            assert!(matches!(read.command, Command::Explain(explain) if explain.key == "-7"), "{line}");
         }
     }
 

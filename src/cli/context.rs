@@ -91,6 +91,7 @@ pub(super) fn stopped(config: &Config, error: PublishError) -> Stop {
         PublishError::Unknown(message) => {
             Stop::usage(message, "list what there is with `herald status` and `herald receipts`")
         }
+        PublishError::Unfit(message) => Stop::usage(message, "set `mode: incremental`, or publish everybody"),
         PublishError::Config(faults) => Stop::Config(problems(config, faults)),
         PublishError::Failed(failure) => Stop::Failure(failure),
     }

@@ -7,6 +7,7 @@ mod check;
 mod context;
 mod delete;
 mod exit;
+mod explain;
 mod init;
 mod interrupt;
 mod mask;
@@ -95,6 +96,8 @@ async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, 
         Command::Receipts(args) => receipts::list(global, args, output).await,
         Command::Receipt(args) => receipts::one(global, args.id, output).await,
         Command::Rejects(args) => rejects::run(global, &args.of, output).await,
+        Command::Retry(args) => publish::retry(global, args.id, output).await,
+        Command::Explain(args) => explain::run(global, &args, output).await,
         Command::Verify(args) => verify::run(global, &args, output).await,
         Command::Pause(args) => pause::run(global, &args.activation, true, output).await,
         Command::Resume(args) => pause::run(global, &args.activation, false, output).await,

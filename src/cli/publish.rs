@@ -1,4 +1,7 @@
-//! `herald publish`: one publish in the foreground.
+//! `herald publish` and `herald retry`: one publish in the foreground.
+
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     account,
@@ -9,7 +12,10 @@ use super::{
     output::Output,
     progress::Meter,
 };
-use crate::publish::{PublishKind, Request};
+use crate::{
+    config::Config,
+    publish::{PublishKind, Publisher, Request},
+};
 
 pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Result<Exit, Stop> {
     let (config, publisher) = context::publisher(global).await?;
@@ -23,15 +29,35 @@ pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Resul
     }
     let request = Request {
         activation: args.activation,
-        kind: PublishKind::Manual,
+        kind: if args.rapid { PublishKind::Rapid } else { PublishKind::Manual },
         full: args.full,
+        members: args.members,
         override_reason: args.override_reason,
         wait: !args.no_wait,
     };
+    foreground(&config, &publisher, &request, &cancel, output).await
+}
+
+/// `herald retry`: the members of a publish's dead letters anew.
+pub(super) async fn retry(global: &Global, id: Uuid, output: Output) -> Result<Exit, Stop> {
+    let (config, publisher) = context::publisher(global).await?;
+    let cancel = interrupt::token()?;
+    let request = publisher.retry(id).await.map_err(|error| context::stopped(&config, error))?;
+    context::audit(publisher.state(), "retry", &request.activation, Some(id.to_string())).await?;
+    foreground(&config, &publisher, &request, &cancel, output).await
+}
+
+async fn foreground(
+    config: &Config,
+    publisher: &Publisher,
+    request: &Request,
+    cancel: &CancellationToken,
+    output: Output,
+) -> Result<Exit, Stop> {
     let meter = Meter::new(output.progress());
-    let published = publisher.publish(&request, &meter, &cancel).await;
+    let published = publisher.publish(request, &meter, cancel).await;
     drop(meter);
-    let receipt = published.map_err(|error| context::stopped(&config, error))?;
+    let receipt = published.map_err(|error| context::stopped(config, error))?;
     if output.json() {
         output.document(&receipt)?;
     } else {

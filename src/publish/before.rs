@@ -87,8 +87,13 @@ impl Run<'_> {
         }
         // A snapshot is split further only when it is worth writing it anew.
         let partitions = standing.pointer.partitions;
-        let buckets =
-            if wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions) { wanted } else { partitions };
+        let buckets = if self.members.is_some() {
+            partitions
+        } else if wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions) {
+            wanted
+        } else {
+            partitions
+        };
         Ok(Before { standing: Some(standing), snapshot: same_keys.then_some(snapshot), buckets })
     }
 

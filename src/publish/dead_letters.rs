@@ -1,7 +1,7 @@
 //! Records that were refused for good: encrypted on the way in, readable on the way out.
 
 use arrow::{
-    array::{Array, AsArray},
+    array::{Array, ArrayRef, AsArray},
     compute::cast,
     datatypes::DataType,
 };
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Failure, Publisher, code, outgoing::Outgoing};
+use super::{Failure, PublishError, PublishKind, Publisher, Request, code, outgoing::Outgoing};
 use crate::{
     snapshot::{Keys, identities},
     state::{DeadLetterRow, DeadLettersOf, Refused},
@@ -19,6 +19,9 @@ use crate::{
 
 /// Publishes running after which a record that is refused just so is not sent any more.
 pub(super) const QUARANTINED_AFTER: u32 = 10;
+
+/// Dead letters that are read at a time.
+const PAGE: u32 = 1_000;
 
 /// A dead letter as users see it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -75,6 +78,45 @@ impl Publisher {
         let keys = self.snapshots()?.keys();
         let letters = rows.iter().map(|row| letter(row, keys)).collect::<Result<Vec<_>, _>>()?;
         Ok((letters, rows.pop()))
+    }
+
+    /// What it takes to publish the members of a publish's dead letters anew.
+    ///
+    /// # Errors
+    /// An unknown publish, one without dead letters, or a state that can't be read.
+    pub async fn retry(&self, publish: Uuid) -> Result<Request, PublishError> {
+        let unknown = || PublishError::Unknown(format!("no publish has the id {publish}"));
+        let receipt = self.state.receipt(publish).await.map_err(Failure::from)?.ok_or_else(unknown)?;
+        let mut members = Vec::new();
+        let mut after = None;
+        loop {
+            let (page, last) = self.dead_letters(DeadLettersOf::Publish(publish), PAGE, after.as_ref()).await?;
+            members.extend(page.into_iter().map(|letter| letter.member));
+            match last {
+                Some(_) => after = last,
+                None => break,
+            }
+        }
+        if members.is_empty() {
+            let what = format!("publish {publish} left no dead letters, or a later one settled them");
+            return Err(PublishError::Unknown(what));
+        }
+        Ok(Request {
+            activation: receipt.activation,
+            kind: PublishKind::Retry,
+            full: false,
+            members,
+            override_reason: None,
+            wait: true,
+        })
+    }
+
+    /// The dead letters of one member; `key`: its key as stored, alone.
+    pub(super) async fn dead_letters_of(&self, activation: &str, key: &ArrayRef) -> Result<Vec<DeadLetter>, Failure> {
+        let keys = self.snapshots()?.keys();
+        let hash = identities(key, keys).map_err(code::internal)?;
+        let rows = self.state.dead_letters_of(activation, hash.value(0)).await?;
+        rows.iter().map(|row| letter(row, keys)).collect()
     }
 }
 

@@ -36,8 +36,8 @@ pub(super) struct Walk<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Walked {
     pub(super) ledger: Ledger,
-    /// Members that the snapshot holds after it.
-    pub(super) members: u64,
+    /// How many members more the snapshot holds after it.
+    pub(super) gained: i64,
 }
 
 impl Walked {
@@ -47,6 +47,18 @@ impl Walked {
         walked.ledger.counts.resolved = spooled.null_keys();
         walked.ledger.suppress("null_key", spooled.null_keys());
         walked
+    }
+}
+
+impl Walked {
+    /// Named members are all that was looked at: the membership is what was held, with what changed of them. Those that
+    /// are neither members nor held any more are accounted for, too.
+    fn named(&mut self, named: u64, held: u64) {
+        let truth = &mut self.ledger.truth;
+        truth.members = (held + truth.added).saturating_sub(truth.removed);
+        let dropped = named.saturating_sub(self.ledger.counts.resolved + truth.removed);
+        self.ledger.counts.resolved += dropped;
+        self.ledger.suppress("no_member", dropped);
     }
 }
 
@@ -94,12 +106,15 @@ impl Walk<'_> {
             }
             seen += share.ledger.counts.resolved + share.ledger.duplicates;
             self.progress.advance(share.ledger.counts.resolved);
-            walked.members += share.members;
+            walked.gained += share.gained;
             walked.ledger.add(&share.ledger);
             look(&share);
             if !open {
                 let unseen = unseen.saturating_sub(seen);
-                open = !self.enforce || guards::settled(self.guards, &walked.ledger.truth, self.held, unseen);
+                // Of named members alone nothing can be said before the end.
+                open = !self.enforce
+                    || self.work.named.is_none()
+                        && guards::settled(self.guards, &walked.ledger.truth, self.held, unseen);
                 if open && let Some(publication) = publication.as_deref_mut() {
                     self.release(&mut waiting, bucket, publication).await?;
                 }
@@ -109,6 +124,9 @@ impl Walk<'_> {
                 Some(_) => waiting.push(share),
                 None => {}
             }
+        }
+        if let Some(named) = &self.work.named {
+            walked.named(named.len(), self.held.unwrap_or(0));
         }
         if self.enforce {
             let judged = guards::judge(self.guards, &walked.ledger.truth, self.held);

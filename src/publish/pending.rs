@@ -61,7 +61,7 @@ impl Run<'_> {
         conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
         let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
         let identity = self.publisher.identity(self.activation, self.target);
-        Ok(Pending { receipt, identity, standing, sending: None, looked: Looked::AtAll })
+        Ok(Pending { receipt, identity, standing, sending: None, looked: self.looked()? })
     }
 }
 

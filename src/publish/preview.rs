@@ -53,8 +53,17 @@ impl Publisher {
         let spool = self.spool_dir(Uuid::now_v7());
         let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
         progress.phase(Phase::Resolving, None);
-        let run =
-            Run { publisher: self, activation, target, full, plan, retries: activation.retry.into(), progress, cancel };
+        let run = Run {
+            publisher: self,
+            activation,
+            target,
+            full,
+            plan,
+            members: None,
+            retries: activation.retry.into(),
+            progress,
+            cancel,
+        };
         let looked = self.look(&run, activation, mode, sample, &spool).await;
         let _ = std::fs::remove_dir_all(&spool);
         looked.map_err(|stopped| match stopped {

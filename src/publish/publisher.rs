@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch};
 use crate::{
     config::{Activation, Config, Target},
-    resolve::{Fault, Resolver},
-    snapshot::{Keys, SnapshotStore},
+    resolve::{Fault, PublishPlan, Resolver},
+    snapshot::{Keys, MemberKeys, SnapshotStore},
     state::{ActivationLock, ActivationState, NewPublish, State},
 };
 
@@ -34,6 +34,8 @@ pub struct Request {
     pub kind: PublishKind,
     /// Everything anew, whatever the activation's mode.
     pub full: bool,
+    /// Only these members, keys as users write them; empty: all. Goes with incremental activations alone.
+    pub members: Vec<String>,
     /// Why guards may be passed.
     pub override_reason: Option<String>,
     /// Whether to wait for another publish of the activation.
@@ -46,6 +48,9 @@ pub enum PublishError {
     /// No such activation.
     #[error("{0}")]
     Unknown(String),
+    /// The activation can't be published so.
+    #[error("{0}")]
+    Unfit(String),
     /// The config does not plan; by place.
     #[error("the config does not plan against its sources")]
     Config(Vec<Fault>),
@@ -105,6 +110,7 @@ impl Publisher {
         let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
         progress.phase(Phase::Resolving, None);
         let mode = if request.full { Mode::Full } else { activation.mode };
+        let members = named(request, mode, &plan)?;
         let queued = NewPublish {
             activation: activation.name.clone(),
             segment: activation.segment.clone(),
@@ -121,7 +127,8 @@ impl Publisher {
         self.state.save(&receipt).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
         let retries = activation.retry.into();
-        let run = Run { publisher: self, activation, target, full: request.full, plan, retries, progress, cancel };
+        let run =
+            Run { publisher: self, activation, target, full: request.full, plan, members, retries, progress, cancel };
         let run = run.record(receipt);
         tracing::Instrument::instrument(run, span).await
     }
@@ -177,6 +184,22 @@ impl Publisher {
         let table = self.config.segments.get(segment).map_or("", |segment| segment.from.as_str());
         format!("{} {} {table}", target.config.kind(), target.config.identity())
     }
+}
+
+/// The members that a request names.
+fn named(request: &Request, mode: Mode, plan: &PublishPlan) -> Result<Option<MemberKeys>, PublishError> {
+    if request.members.is_empty() && request.kind != PublishKind::Rapid {
+        return Ok(None);
+    }
+    if mode == Mode::Full {
+        let what = format!("`{}` is published full: it can't be published for some members only", request.activation);
+        return Err(PublishError::Unfit(what));
+    }
+    if request.members.is_empty() {
+        return Ok(None);
+    }
+    let parsed = MemberKeys::parse(plan.codec(), request.members.iter().map(String::as_str));
+    Ok(Some(parsed.map_err(code::internal)?))
 }
 
 fn busy(activation: &str) -> Failure {

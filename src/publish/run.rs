@@ -11,11 +11,13 @@ use super::{
     code, crash,
     delivery::{Stopped, Walk},
     pending::{Pending, fill},
-    work::{How, Work},
+    work::{How, Named, Work},
 };
 use crate::{
     config::{Activation, Target},
     resolve::{PublishPlan, Spooled},
+    snapshot::{MemberKeys, identities},
+    state::Looked,
 };
 
 /// A publish under way.
@@ -26,6 +28,8 @@ pub(super) struct Run<'a> {
     /// Whether everything anew was asked for by name.
     pub(super) full: bool,
     pub(super) plan: PublishPlan,
+    /// The only members to look at; `None`: all.
+    pub(super) members: Option<MemberKeys>,
     pub(super) retries: Retries,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a CancellationToken,
@@ -88,7 +92,11 @@ impl Run<'_> {
     /// Reads all sources to disk.
     pub(super) async fn spool(&self, folder: &Path, buckets: u32) -> Result<Spooled, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| code::disk(&error, "make the spool's folder"))?;
-        self.plan.spool(folder, buckets, self.publisher.snapshots()?.keys(), self.cancel).await
+        let keys = self.publisher.snapshots()?.keys();
+        match &self.members {
+            None => self.plan.spool(folder, buckets, keys, self.cancel).await,
+            Some(members) => self.plan.narrowed(members).spool(folder, buckets, keys, self.cancel).await,
+        }
     }
 
     /// What the buckets of the publish share.
@@ -99,15 +107,18 @@ impl Run<'_> {
         spooled: Spooled,
         how: How,
     ) -> Result<Arc<Work>, Failure> {
+        let keys = self.publisher.snapshots()?.keys().clone();
+        let named = self.members.clone().map(|members| Named::new(members, &keys, before.buckets));
         Ok(Arc::new(Work {
             spooled,
+            named,
             snapshot: before.snapshot.take(),
             codec: self.plan.codec().clone(),
             schema: Arc::clone(self.plan.schema()),
             how,
             send: self.activation.send,
             sequence: u32::try_from(sequence).unwrap_or(u32::MAX),
-            keys: self.publisher.snapshots()?.keys().clone(),
+            keys,
         }))
     }
 
@@ -133,6 +144,13 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         let pending = pending.map_or(Ok(serde_json::Value::Null), serde_json::to_value).map_err(code::internal)?;
         Ok(self.publisher.state.put_ticket(receipt.id, ticket, &pending).await?)
+    }
+
+    /// Whose dead letters the publish settles.
+    pub(super) fn looked(&self) -> Result<Looked, Failure> {
+        let Some(members) = &self.members else { return Ok(Looked::AtAll) };
+        let hashes = identities(members.keys(), self.publisher.snapshots()?.keys()).map_err(code::internal)?;
+        Ok(Looked::At(hashes.iter().flatten().map(<[u8]>::to_vec).collect()))
     }
 
     pub(super) fn begins(&self, rows: u64) {

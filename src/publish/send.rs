@@ -29,7 +29,6 @@ use super::{
 use crate::{
     resolve::Spooled,
     snapshot::{Answers, Columns, Layer, Pointer, Snapshot},
-    state::Looked,
 };
 
 impl Run<'_> {
@@ -59,7 +58,7 @@ impl Run<'_> {
         receipt.counts.owed = ledger.sent();
         let identity = self.publisher.identity(self.activation, self.target);
         let mut pending =
-            Pending { receipt: receipt.clone(), identity, standing, sending: Some(sending), looked: Looked::AtAll };
+            Pending { receipt: receipt.clone(), identity, standing, sending: Some(sending), looked: self.looked()? };
         let ticket = destination.ticket(&context);
         self.put(receipt, &ticket, Some(&pending)).await?;
         crash::point(crash::SENDING_STORED).await;

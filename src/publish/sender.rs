@@ -6,7 +6,7 @@ use arrow::array::BooleanArray;
 use herald_destinations::contract::{Account, Capabilities, ErrorKind, Op, Publication, Rejection};
 
 use super::{
-    Failure, Receipt, code, crash,
+    Failure, PublishKind, Receipt, code, crash,
     dead_letters::{QUARANTINED_AFTER, letters},
     outgoing::Outgoing,
     run::Run,
@@ -57,7 +57,11 @@ impl<'a> Sender<'a> {
         capabilities: Capabilities,
     ) -> Result<Self, Failure> {
         let state = &run.publisher.state;
-        let running = state.refused_running(&receipt.activation, QUARANTINED_AFTER).await?;
+        // Somebody who asks for these records by name means to try again.
+        let running = match receipt.kind {
+            PublishKind::Retry => Vec::new(),
+            _ => state.refused_running(&receipt.activation, QUARANTINED_AFTER).await?,
+        };
         let quarantined = running.into_iter().map(|letter| ((letter.member, letter.op), letter.fingerprint)).collect();
         Ok(Self {
             run,

@@ -33,6 +33,7 @@ impl Run<'_> {
         let rebase = before.rebases(receipt.mode);
         let held = before.snapshot.as_ref().map(Snapshot::members);
         let how = How::new(receipt.mode, rebase);
+        let base = if matches!(how, How::Whole) { 0 } else { held.unwrap_or(0) };
         let work = self.work(receipt.sequence, &mut before, spooled, how)?;
         let name = if rebase { "base" } else { "layer" };
         let columns = Columns::of(self.plan.codec().stored_type());
@@ -43,7 +44,7 @@ impl Run<'_> {
         crash::point(crash::TICKET_STORED).await;
         self.begins(work.spooled.rows());
         let walk = self.walk(&work, held, receipt.override_reason.is_none());
-        let (sealed, members) = match self.deliver(destination, &context, walk, &mut layer, ledger).await {
+        let (sealed, gained) = match self.deliver(destination, &context, walk, &mut layer, ledger).await {
             Ok(sealed) => sealed,
             Err(stopped) => return Err(discarded(destination, &ticket, stopped).await),
         };
@@ -51,9 +52,9 @@ impl Run<'_> {
         drop(work);
         let sequence = before.standing.as_ref().and_then(|standing| standing.sequence);
         let standing = before.standing.filter(|_| !rebase).ok_or(before.buckets);
-        let pending = layer
-            .finish()
-            .and_then(|layer| self.pending(receipt.clone(), ledger, standing, sequence, (layer, members)));
+        let pending = layer.finish().and_then(|layer| {
+            self.pending(receipt.clone(), ledger, standing, sequence, (layer, base.saturating_add_signed(gained)))
+        });
         let pending = match pending {
             Ok(pending) => pending,
             Err(failure) => return Err(discarded(destination, &ticket, failure.into()).await),
@@ -78,7 +79,7 @@ impl Run<'_> {
         walk: Walk<'_>,
         layer: &mut LayerWriter,
         ledger: &mut Ledger,
-    ) -> Result<(Ticket, u64), Stopped> {
+    ) -> Result<(Ticket, i64), Stopped> {
         let mut publication = destination.begin(context).await.map_err(Failure::from)?;
         crash::point(crash::BEGUN).await;
         let mut walked = Walked::over(&walk.work.spooled);
@@ -89,6 +90,6 @@ impl Run<'_> {
         self.plan.check_sources().await?;
         let account = Account { delivered: ledger.sent(), ..ledger.counts };
         let sealed = publication.seal(account).await.map_err(Failure::from)?;
-        Ok((sealed, walked.members))
+        Ok((sealed, walked.gained))
     }
 }

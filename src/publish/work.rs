@@ -1,6 +1,6 @@
 //! One bucket's share of a publish: records, delta, batches to deliver, and the snapshot's new rows.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{
     array::{
@@ -19,8 +19,8 @@ use crate::{
     config::SendOps,
     resolve::{Resolved, Spooled},
     snapshot::{
-        Delta, Gone, GoneMembers, Held, Holding, KeyCodec, Keys, Rows, Sent, Snapshot, changed_fields, delta,
-        field_prints, fingerprints,
+        Delta, Gone, GoneMembers, Held, Holding, KeyCodec, Keys, MemberKeys, Rows, Sent, Snapshot, changed_fields,
+        delta, field_prints, fingerprints,
     },
 };
 
@@ -28,6 +28,8 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) spooled: Spooled,
+    /// The only members to look at; `None`: all.
+    pub(super) named: Option<Named>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) codec: KeyCodec,
     pub(super) schema: SchemaRef,
@@ -36,6 +38,13 @@ pub(super) struct Work {
     /// The publish's number, noted beside each record that it acknowledges.
     pub(super) sequence: u32,
     pub(super) keys: Keys,
+}
+
+/// Members that were named, and where they are.
+#[derive(Debug)]
+pub(super) struct Named {
+    members: MemberKeys,
+    buckets: BTreeSet<usize>,
 }
 
 /// How what is wanted becomes what is sent.
@@ -63,8 +72,8 @@ pub(super) struct Share {
     pub(super) ledger: Ledger,
     /// What the snapshot's new file holds of this bucket.
     pub(super) rows: Rows,
-    /// Members that the snapshot will hold.
-    pub(super) members: u64,
+    /// How many members more the snapshot will hold.
+    pub(super) gained: i64,
 }
 
 /// Rows of a bucket that are sent.
@@ -86,6 +95,21 @@ impl Share {
     }
 }
 
+impl Named {
+    pub(super) fn new(members: MemberKeys, keys: &Keys, buckets: u32) -> Self {
+        Self { buckets: members.partitions(keys, buckets), members }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.members.len() as u64
+    }
+
+    /// The rows of those who are named.
+    fn among(&self, held: &Held) -> Result<Held, ArrowError> {
+        held.take(&self.members.rows_among(held.keys())?)
+    }
+}
+
 impl How {
     /// As receipts and configs call it.
     pub(super) fn new(mode: Mode, rebase: bool) -> Self {
@@ -101,11 +125,16 @@ impl Work {
     pub(super) async fn share(&self, bucket: usize) -> Result<Share, Failure> {
         let resolved = self.spooled.bucket(bucket).await?;
         let buckets = self.spooled.buckets();
-        let held = match &self.snapshot {
-            Some(snapshot) => snapshot.partition(bucket, buckets)?,
-            None => None,
+        let nobody = self.named.as_ref().is_some_and(|named| !named.buckets.contains(&bucket));
+        let mut held = match &self.snapshot {
+            Some(snapshot) if !nobody => snapshot.partition(bucket, buckets)?,
+            _ => None,
         };
+        if let (Some(named), Some(all)) = (&self.named, &held) {
+            held = Some(named.among(all).map_err(code::internal)?);
+        }
         let gone = match &self.how {
+            How::AtOnce { gone: Some(_), .. } if nobody => Some(GoneMembers::default()),
             How::AtOnce { gone: Some(gone), .. } => Some(gone.partition(bucket, buckets)?),
             _ => None,
         };
@@ -143,10 +172,9 @@ impl Work {
             }
         }
         let again = if self.send.add { delta.again.len() } else { 0 };
-        let before = held.map_or(0, Rows::len);
-        let members = (before + changed.added.len() - again - changed.removed.len()) as u64;
+        let gained = (changed.added.len() - again) as i64 - changed.removed.len() as i64;
         let rows = self.next_rows(resolved, &prints, fields, held, &changed, &delta)?;
-        Ok(Share { batches, ledger, rows, members })
+        Ok(Share { batches, ledger, rows, gained })
     }
 
     fn whole(
@@ -160,7 +188,7 @@ impl Work {
         let all = UInt32Array::from_iter_values(0..members as u32);
         let batches = self.wanted(Op::Add, resolved, &prints, &all)?.into_iter().collect();
         let rows = Rows::held(Arc::clone(&resolved.keys), prints, self.sequence, None)?;
-        Ok(Share { batches, ledger, rows, members: members as u64 })
+        Ok(Share { batches, ledger, rows, gained: members as i64 })
     }
 
     fn wanted(

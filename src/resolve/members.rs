@@ -13,7 +13,7 @@ use arrow::{
 
 use super::{
     index::{KeyIndex, NOBODY},
-    membership::Test,
+    test::Test,
 };
 
 /// Where columns stand in the rows that a scan of members spools; column 0 is the key.
@@ -38,14 +38,14 @@ pub(super) fn belonging(
     layout: &Layout,
     sets: &[ArrayRef],
 ) -> Result<RecordBatch, ArrowError> {
-    match evaluate(test, &rows, layout, sets)? {
+    match belonging_rows(test, &rows, layout, sets)? {
         None => Ok(rows),
         Some(passed) => filter_record_batch(&rows, &passed),
     }
 }
 
 /// Which rows pass; `None`: all.
-fn evaluate(
+pub(super) fn belonging_rows(
     test: &Test,
     rows: &RecordBatch,
     layout: &Layout,
@@ -61,14 +61,14 @@ fn evaluate(
             let found = KeyIndex::new(&sets[*set]).find(rows.column(0));
             Some(found.into_iter().map(|row| Some(row != NOBODY)).collect())
         }
-        Test::Not(inner) => Some(match evaluate(inner, rows, layout, sets)? {
+        Test::Not(inner) => Some(match belonging_rows(inner, rows, layout, sets)? {
             None => constant(false),
             Some(passed) => not(&passed)?,
         }),
         Test::All(parts) => {
             let mut all = None;
             for part in parts {
-                all = match (all, evaluate(part, rows, layout, sets)?) {
+                all = match (all, belonging_rows(part, rows, layout, sets)?) {
                     (Some(all), Some(passed)) => Some(and(&all, &passed)?),
                     (all, passed) => all.or(passed),
                 };
@@ -78,7 +78,7 @@ fn evaluate(
         Test::Any(parts) => {
             let mut any = constant(false);
             for part in parts {
-                match evaluate(part, rows, layout, sets)? {
+                match belonging_rows(part, rows, layout, sets)? {
                     None => return Ok(None),
                     Some(passed) => any = or(&any, &passed)?,
                 }

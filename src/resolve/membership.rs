@@ -1,37 +1,23 @@
-//! Who belongs: a segment's rule as one test of a row, and the sets of keys that the test asks.
+//! Who belongs: a segment's rule, as one test of a row, and the sets of keys that the test asks.
 
 use std::collections::BTreeMap;
 
 use datafusion::{
-    logical_expr::{Expr, LogicalPlan, and, or},
+    logical_expr::{Expr, LogicalPlan},
     prelude::SessionContext,
 };
 
 use super::{
     expression::{Ordering, Scope, shown},
     fault::Fault,
+    rule::Clause,
     tables::TableInfo,
+    test::{Test, all, necessary, residual},
 };
-use crate::config::{Config, Part, Rule, Sql};
-
-/// A test of a member's row.
-#[derive(Debug, Clone)]
-pub(super) enum Test {
-    /// Everybody.
-    Always,
-    /// The expression over the row is true.
-    Row(Expr),
-    /// Column number so many of the scan's flags is true.
-    Flag(usize),
-    /// The key is in set number so many.
-    Set(usize),
-    /// All hold.
-    All(Vec<Test>),
-    /// At least one holds.
-    Any(Vec<Test>),
-    /// It does not hold.
-    Not(Box<Test>),
-}
+use crate::{
+    config::{Config, Part, Rule, Sql},
+    snapshot::MemberKeys,
+};
 
 /// A set of keys that is drawn up before the members are read. It may ask only sets before it.
 #[derive(Debug, Clone)]
@@ -49,6 +35,8 @@ pub(super) enum KeySet {
         /// How many.
         members: u64,
     },
+    /// Those that somebody named.
+    Named(MemberKeys),
 }
 
 /// Rows of a table that pass a test, split into what the scan can do and what is left for later.
@@ -74,42 +62,44 @@ pub(super) struct MembershipPlanner<'a> {
 }
 
 impl MembershipPlanner<'_> {
-    /// The selection of a segment, or of a waterfall's rung `tiers.gold`, and the table it is over.
-    pub(super) async fn segment(&mut self, name: &str) -> Option<Selection> {
-        let (table, test) = Box::pin(self.named(name)).await?;
-        Some(Selection::new(table, test))
+    /// Who belongs to a segment, or to a waterfall's rung `tiers.gold`.
+    pub(super) async fn segment(&mut self, name: &str) -> Option<(Clause, Selection)> {
+        let (table, rule) = Box::pin(self.named(name)).await?;
+        let selection = Selection::new(table, rule.test());
+        Some((rule, selection))
     }
 
-    async fn named(&mut self, name: &str) -> Option<(String, Test)> {
+    /// The rule of a segment or rung, and the table that it is about.
+    async fn named(&mut self, name: &str) -> Option<(String, Clause)> {
         let (head, rung) = name.split_once('.').map_or((name, None), |(head, rung)| (head, Some(rung)));
         let segment = self.config.segments.get(head)?;
-        let test = match rung {
+        let rule = match rung {
             None => self.rule(&segment.from, &segment.rule).await,
             Some(rung) => {
-                let before = segment.rule.waterfall.iter().take_while(|name| *name != rung);
-                let mut parts = vec![self.member_of(&segment.from, rung).await];
-                for earlier in before {
-                    parts.push(not(self.member_of(&segment.from, earlier).await));
+                let holds = self.member_of(&segment.from, rung).await;
+                let mut before = Vec::new();
+                for earlier in segment.rule.waterfall.iter().take_while(|name| *name != rung) {
+                    before.push(self.member_of(&segment.from, earlier).await);
                 }
-                all(parts)
+                Clause::Rung { rung: Box::new(holds), before }
             }
         };
-        Some((segment.from.clone(), test))
+        Some((segment.from.clone(), rule))
     }
 
     /// Belonging to a named segment, seen from a table.
-    async fn member_of(&mut self, table: &str, name: &str) -> Test {
+    async fn member_of(&mut self, table: &str, name: &str) -> Clause {
         match Box::pin(self.named(name)).await {
-            None => Test::Always,
-            Some((own, test)) if own == table => test,
-            Some((other, test)) => {
-                self.sets.push(KeySet::Members(Selection::new(other, test)));
-                Test::Set(self.sets.len() - 1)
+            None => Clause::All(Vec::new()),
+            Some((own, rule)) if own == table => Clause::Segment { name: name.to_owned(), rule: Box::new(rule) },
+            Some((other, rule)) => {
+                let set = self.draw(KeySet::Members(Selection::new(other.clone(), rule.test())));
+                Clause::Elsewhere { name: name.to_owned(), table: other, set }
             }
         }
     }
 
-    async fn rule(&mut self, table: &str, rule: &Rule) -> Test {
+    async fn rule(&mut self, table: &str, rule: &Rule) -> Clause {
         let mut parts = Vec::new();
         if let Some(sql) = &rule.filter {
             parts.extend(self.condition(table, sql));
@@ -121,46 +111,50 @@ impl MembershipPlanner<'_> {
             parts.push(self.part(table, part).await);
         }
         if let Some(some) = &rule.any_of {
-            let mut any_parts = Vec::with_capacity(some.len());
+            let mut any = Vec::with_capacity(some.len());
             for part in some {
-                any_parts.push(self.part(table, part).await);
+                any.push(self.part(table, part).await);
             }
-            parts.push(any(any_parts));
+            parts.push(Clause::Any { at: format!("{}.any_of", rule.at), parts: any });
         }
-        for part in &rule.none_of {
-            parts.push(not(self.part(table, part).await));
+        for (index, part) in rule.none_of.iter().enumerate() {
+            let part = Box::new(self.part(table, part).await);
+            parts.push(Clause::Not { at: format!("{}.none_of[{index}]", rule.at), part });
         }
         if !rule.waterfall.is_empty() {
             let mut rungs = Vec::with_capacity(rule.waterfall.len());
             for name in &rule.waterfall {
                 rungs.push(self.member_of(table, name).await);
             }
-            parts.push(any(rungs));
+            parts.push(Clause::Any { at: format!("{}.waterfall", rule.at), parts: rungs });
         }
-        let test = all(parts);
+        let all = Clause::All(parts);
         match &rule.limit {
-            None => test,
+            None => all,
             Some(limit) => {
                 let order = limit.order_by.as_ref().and_then(|sql| self.ordering(table, sql)).unwrap_or_default();
-                let selection = Selection::new(table.to_owned(), test.clone());
-                // The scan of the members leaves out whoever can't be among the first.
-                let worth_reading = selection.filter.clone().map_or(Test::Always, Test::Row);
-                self.sets.push(KeySet::Ranked { selection, order, members: limit.members });
-                all(vec![worth_reading, Test::Set(self.sets.len() - 1)])
+                let selection = Selection::new(table.to_owned(), all.test());
+                let set = self.draw(KeySet::Ranked { selection, order, members: limit.members });
+                Clause::First { at: format!("{}.limit", rule.at), members: limit.members, rule: Box::new(all), set }
             }
         }
     }
 
-    async fn part(&mut self, table: &str, part: &Part) -> Test {
+    async fn part(&mut self, table: &str, part: &Part) -> Clause {
         match part {
             Part::Named { name, .. } => Box::pin(self.member_of(table, name)).await,
             Part::Inline(rule) => Box::pin(self.rule(table, rule)).await,
         }
     }
 
-    fn condition(&mut self, table: &str, sql: &Sql) -> Option<Test> {
+    fn draw(&mut self, set: KeySet) -> usize {
+        self.sets.push(set);
+        self.sets.len() - 1
+    }
+
+    fn condition(&mut self, table: &str, sql: &Sql) -> Option<Clause> {
         let planned = self.scope(table, sql)?.condition(self.session, sql);
-        self.noted(planned).map(|condition| Test::Row(condition.expr))
+        self.noted(planned).map(|condition| Clause::Condition { at: sql.at.clone(), expr: condition.expr })
     }
 
     fn ordering(&mut self, table: &str, sql: &Sql) -> Option<Vec<Ordering>> {
@@ -175,11 +169,10 @@ impl MembershipPlanner<'_> {
         self.noted(scope)
     }
 
-    async fn query(&mut self, table: &str, sql: &Sql) -> Option<Test> {
+    async fn query(&mut self, table: &str, sql: &Sql) -> Option<Clause> {
         let planned = self.plan_query(table, sql).await;
         let plan = self.noted(planned)?;
-        self.sets.push(KeySet::Query(plan));
-        Some(Test::Set(self.sets.len() - 1))
+        Some(Clause::Query { at: sql.at.clone(), set: self.draw(KeySet::Query(plan)) })
     }
 
     async fn plan_query(&self, table: &str, sql: &Sql) -> Result<LogicalPlan, Fault> {
@@ -212,6 +205,11 @@ impl Selection {
         Self { table, filter, flags, test }
     }
 
+    /// The same, of the members in set number `set` alone.
+    pub(super) fn within(self, set: usize) -> Self {
+        Self { test: all(vec![self.test, Test::Set(set)]), ..self }
+    }
+
     /// Sets whose members alone can pass: the test is false for everybody else.
     pub(super) fn required_sets(&self) -> Vec<usize> {
         match &self.test {
@@ -221,81 +219,5 @@ impl Selection {
             }
             _ => Vec::new(),
         }
-    }
-}
-
-fn all(parts: Vec<Test>) -> Test {
-    let mut rows: Option<Expr> = None;
-    let mut rest = Vec::new();
-    for part in parts {
-        match part {
-            Test::Always => {}
-            Test::Row(expr) => rows = Some(rows.map_or(expr.clone(), |rows| and(rows, expr))),
-            Test::All(inner) => rest.extend(inner),
-            other => rest.push(other),
-        }
-    }
-    rest.extend(rows.map(Test::Row));
-    match rest.len() {
-        0 => Test::Always,
-        1 => rest.remove(0),
-        _ => Test::All(rest),
-    }
-}
-
-fn any(parts: Vec<Test>) -> Test {
-    let mut rows: Option<Expr> = None;
-    let mut rest = Vec::new();
-    for part in parts {
-        match part {
-            Test::Always => return Test::Always,
-            Test::Row(expr) => rows = Some(rows.map_or(expr.clone(), |rows| or(rows, expr))),
-            other => rest.push(other),
-        }
-    }
-    rest.extend(rows.map(Test::Row));
-    if rest.len() == 1 { rest.remove(0) } else { Test::Any(rest) }
-}
-
-/// Null is not true: who is not known to belong does not, and is not kept out either.
-fn not(test: Test) -> Test {
-    match test {
-        Test::Row(expr) => Test::Row(expr.is_not_true()),
-        Test::Not(inner) => *inner,
-        other => Test::Not(Box::new(other)),
-    }
-}
-
-/// A condition on the row alone that holds wherever the test does.
-fn necessary(test: &Test) -> Option<Expr> {
-    match test {
-        Test::Row(expr) => Some(expr.clone()),
-        Test::All(parts) => parts.iter().filter_map(necessary).reduce(and),
-        Test::Any(parts) => parts.iter().map(necessary).collect::<Option<Vec<_>>>()?.into_iter().reduce(or),
-        Test::Always | Test::Flag(_) | Test::Set(_) | Test::Not(_) => None,
-    }
-}
-
-/// What is left to test once the scan has filtered; conditions that it could not become flags.
-fn residual(test: Test, flags: &mut Vec<Expr>) -> Test {
-    match test {
-        Test::Row(_) => Test::Always,
-        Test::All(parts) => all(parts.into_iter().map(|part| residual(part, flags)).collect()),
-        // A filter on "a or b" says only that one of them holds, not which.
-        other => flagged(other, flags),
-    }
-}
-
-fn flagged(test: Test, flags: &mut Vec<Expr>) -> Test {
-    let each = |parts: Vec<Test>, flags: &mut Vec<Expr>| parts.into_iter().map(|part| flagged(part, flags)).collect();
-    match test {
-        Test::Row(expr) => {
-            flags.push(expr.is_true());
-            Test::Flag(flags.len() - 1)
-        }
-        Test::All(parts) => Test::All(each(parts, flags)),
-        Test::Any(parts) => Test::Any(each(parts, flags)),
-        Test::Not(inner) => Test::Not(Box::new(flagged(*inner, flags))),
-        other => other,
     }
 }

@@ -9,6 +9,7 @@
 //! A join then holds one bucket in memory, whatever the size of the tables.
 
 mod engine;
+mod examine;
 mod expression;
 mod fault;
 pub mod functions;
@@ -16,15 +17,19 @@ mod index;
 mod listing;
 mod members;
 mod membership;
+mod narrow;
 mod plan;
 mod record;
 mod related;
+mod rule;
 mod sets;
 mod sieve;
 mod spool;
 mod spooled;
 mod stores;
 mod tables;
+mod test;
+mod verdict;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,6 +43,7 @@ use datafusion::{
 };
 
 pub use self::{
+    examine::Examined,
     fault::Fault,
     plan::PublishPlan,
     spooled::{Resolved, Spooled},
@@ -97,16 +103,16 @@ impl Resolver {
         let (tables, mut faults) = register(&session, config, tables_of(config, activation)).await;
         let mut membership =
             MembershipPlanner { session: &session, config, tables: &tables, sets: Vec::new(), faults: Vec::new() };
-        let selection = membership.segment(&activation.segment).await;
+        let segment = membership.segment(&activation.segment).await;
         let sets = std::mem::take(&mut membership.sets);
         faults.append(&mut membership.faults);
         let mut record = RecordPlanner { session: &session, config, tables: &tables, faults: Vec::new() };
-        let planned = selection.as_ref().and_then(|selection| record.plan(activation, &selection.table));
+        let planned = segment.as_ref().and_then(|(_, selection)| record.plan(activation, &selection.table));
         faults.append(&mut record.faults);
-        match (selection, planned) {
-            (Some(selection), Some(record)) if faults.is_empty() => {
+        match (segment, planned) {
+            (Some(segment), Some(record)) if faults.is_empty() => {
                 let local = engine::session(&self.runtime, 1);
-                PublishPlan::new(session, local, config, tables, selection, sets, record, self.memory).await.map_err(
+                PublishPlan::new(session, local, config, tables, segment, sets, record, self.memory).await.map_err(
                     |failure| {
                         vec![Fault::new(
                             format!("activations.{}", activation.name),

@@ -16,8 +16,10 @@ use super::{
     expression::Ordering,
     members::Layout,
     membership::{KeySet, Selection},
+    narrow,
     record::RecordPlan,
-    sets,
+    rule::Clause,
+    sets::{self, DrawnSet},
     sieve::Sieve,
     spool::Spooling,
     spooled::{Shape, Spooled},
@@ -26,10 +28,11 @@ use super::{
 use crate::{
     config::{Config, Table},
     publish::{Failure, code},
-    snapshot::{KeyCodec, Keys},
+    snapshot::{KeyCodec, Keys, MemberKeys},
 };
 
 /// One publish, planned. No data has been read.
+#[derive(Clone)]
 pub struct PublishPlan {
     session: SessionContext,
     /// For a bucket's little queries: one thread each.
@@ -37,8 +40,12 @@ pub struct PublishPlan {
     tables: BTreeMap<String, TableInfo>,
     /// Key columns and `updated_at`, by table.
     definitions: BTreeMap<String, Table>,
+    /// The segment's rule, which the selection's test is made of.
+    rule: Clause,
     selection: Selection,
     sets: Vec<KeySet>,
+    /// The only members of interest; `None`: all are.
+    members: Option<MemberKeys>,
     record: RecordPlan,
     codec: KeyCodec,
     /// `service.engine.memory`.
@@ -81,14 +88,30 @@ impl PublishPlan {
         local: SessionContext,
         config: &Config,
         tables: BTreeMap<String, TableInfo>,
-        selection: Selection,
+        (rule, selection): (Clause, Selection),
         sets: Vec<KeySet>,
         record: RecordPlan,
         memory: u64,
     ) -> Result<Self, Failure> {
         let definitions: BTreeMap<String, Table> = config.tables.clone();
         let codec = codec(&tables, &definitions, &selection.table)?;
-        Ok(Self { session, local, tables, definitions, selection, sets, record, codec, memory })
+        let members = None;
+        Ok(Self { session, local, tables, definitions, rule, selection, sets, members, record, codec, memory })
+    }
+
+    /// The same publish, resolved for these members alone: what it yields of them is what the whole would. Scans skip
+    /// the files' parts that say nothing of them; only who is ranked by a `limit` is still ranked among all.
+    ///
+    /// The buckets are those of the whole: members fall where [`MemberKeys::partitions`] says, and all other buckets
+    /// are empty. Rows without a key are not counted, since they are none of the members.
+    #[must_use]
+    pub fn narrowed(&self, members: &MemberKeys) -> Self {
+        let mut plan = self.clone();
+        plan.session = narrow::selective(&self.session);
+        plan.sets.push(KeySet::Named(members.clone()));
+        plan.selection = plan.selection.within(plan.sets.len() - 1);
+        plan.members = Some(members.clone());
+        plan
     }
 
     /// The record's fields, in order.
@@ -143,19 +166,28 @@ impl PublishPlan {
         secret: &Keys,
         cancel: &CancellationToken,
     ) -> Result<Spooled, Failure> {
-        let spooling = Spooling {
+        let spooling = self.spooling(folder, buckets, secret, cancel);
+        let sets = sets::draw_up(self, &spooling).await?;
+        self.gather(&spooling, sets).await
+    }
+
+    pub(super) fn spooling(&self, folder: &Path, buckets: u32, secret: &Keys, cancel: &CancellationToken) -> Spooling {
+        Spooling {
             folder: folder.to_owned(),
             buckets,
             codec: self.codec.clone(),
             secret: secret.clone(),
             cancel: cancel.clone(),
-        };
-        let sets = sets::draw_up(self, &spooling).await?;
+        }
+    }
+
+    /// Spools members and related rows; the sets have been drawn up.
+    pub(super) async fn gather(&self, spooling: &Spooling, sets: Vec<DrawnSet>) -> Result<Spooled, Failure> {
         let expected = self.rows_of(&self.selection.table).await?;
         let wanted = (!self.record.related.is_empty()).then(|| Arc::new(Sieve::new(expected)));
         let through: Vec<Arc<Sieve>> =
             self.selection.required_sets().into_iter().map(|set| Arc::clone(&sets[set].sieve)).collect();
-        let (frame, layout) = self.scan(&self.selection, Reads::Records).await?;
+        let (frame, layout) = self.scan(&self.selection, Reads::Records, self.members.as_ref()).await?;
         let key_columns = self.key_of(&self.selection.table).len();
         let members = spooling.run(frame, "members", key_columns, &through, wanted.as_ref()).await?;
         let mut related = Vec::with_capacity(self.record.related.len());
@@ -166,11 +198,16 @@ impl PublishPlan {
         }
         let shape = Shape { layout, test: self.selection.test.clone(), record: self.record.clone() };
         let sets = sets.into_iter().map(|set| set.spool).collect();
-        Ok(Spooled::new(shape, buckets, members, sets, related, self.local.clone()))
+        Ok(Spooled::new(shape, spooling.buckets, members, sets, related, self.local.clone()))
     }
 
-    /// A scan of members: key columns first, then what [`Layout`] says.
-    pub(super) async fn scan(&self, selection: &Selection, reads: Reads<'_>) -> Result<(DataFrame, Layout), Failure> {
+    /// A scan of members: key columns first, then what [`Layout`] says. With `named`, it may leave out all others.
+    pub(super) async fn scan(
+        &self,
+        selection: &Selection,
+        reads: Reads<'_>,
+        named: Option<&MemberKeys>,
+    ) -> Result<(DataFrame, Layout), Failure> {
         let mut columns: Vec<Expr> = self.key_of(&selection.table).iter().map(ident).collect();
         let first = columns.len();
         let mut layout = Layout::default();
@@ -204,7 +241,8 @@ impl PublishPlan {
                 add(ident(column), format!("m{number}"));
             }
         }
-        let frame = self.filtered(&selection.table, selection.filter.as_ref()).await?;
+        let key = self.key_of(&selection.table);
+        let frame = self.filtered(&selection.table, selection.filter.as_ref(), key, named).await?;
         let frame = frame.select(columns).map_err(|error| engine::failure(&error))?;
         Ok((frame, layout))
     }
@@ -220,16 +258,34 @@ impl PublishPlan {
             columns.extend(read.raw.iter().map(ident));
         }
         let filter = read.filter.as_ref().filter(|_| scanned);
-        let frame = self.filtered(&read.table, filter).await?;
+        let frame = self.filtered(&read.table, filter, &read.member, self.members.as_ref()).await?;
         frame.select(columns).map_err(|error| engine::failure(&error))
     }
 
-    async fn filtered(&self, table: &str, filter: Option<&Expr>) -> Result<DataFrame, Failure> {
-        let frame = self.session.table(table).await.map_err(|error| engine::failure(&error))?;
-        match filter {
-            None => Ok(frame),
-            Some(filter) => frame.filter(filter.clone()).map_err(|error| engine::failure(&error)),
-        }
+    /// A table's rows for which a condition holds and, with `named`, whose `key` columns are one of these members'.
+    async fn filtered(
+        &self,
+        table: &str,
+        filter: Option<&Expr>,
+        key: &[String],
+        named: Option<&MemberKeys>,
+    ) -> Result<DataFrame, Failure> {
+        let filtered = async {
+            let frame = self.session.table(table).await?;
+            let pointing = match named {
+                None => None,
+                Some(members) => {
+                    let data_type = |column: &String| frame.schema().field_with_unqualified_name(column);
+                    let columns = key
+                        .iter()
+                        .map(|column| Ok((ident(column), data_type(column)?.data_type().clone())))
+                        .collect::<Result<Vec<_>, DataFusionError>>()?;
+                    narrow::pointing(&columns, members)?
+                }
+            };
+            pointing.into_iter().chain(filter.cloned()).try_fold(frame, DataFrame::filter)
+        };
+        filtered.await.map_err(|error| engine::failure(&error))
     }
 
     pub(super) fn table(&self) -> &str {
@@ -242,6 +298,14 @@ impl PublishPlan {
 
     pub(super) fn key_sets(&self) -> &[KeySet] {
         &self.sets
+    }
+
+    pub(super) fn rule(&self) -> &Clause {
+        &self.rule
+    }
+
+    pub(super) fn members(&self) -> Option<&MemberKeys> {
+        self.members.as_ref()
     }
 
     pub(super) fn session(&self) -> &SessionContext {

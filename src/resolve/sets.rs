@@ -10,16 +10,18 @@ use arrow::{
 use datafusion::prelude::DataFrame;
 
 use super::{
+    engine,
     expression::Ordering,
     members::{belonging, collapse},
     membership::{KeySet, Selection},
+    narrow::narrowed_query,
     plan::{PublishPlan, Reads},
     sieve::Sieve,
     spool::{Spool, Spooling, failure},
 };
 use crate::{
     publish::Failure,
-    snapshot::{hashes, partition},
+    snapshot::{MemberKeys, hashes, partition},
 };
 
 /// A drawn-up set.
@@ -34,38 +36,76 @@ pub(super) struct DrawnSet {
 /// Draws up all sets of a plan, in order: a set may ask those before it.
 pub(super) async fn draw_up(plan: &PublishPlan, spooling: &Spooling) -> Result<Vec<DrawnSet>, Failure> {
     let mut drawn: Vec<DrawnSet> = Vec::with_capacity(plan.key_sets().len());
+    let whole = ranked_from(plan.key_sets());
     for (number, set) in plan.key_sets().iter().enumerate() {
         let name = format!("set-{number}");
+        let named = plan.members().filter(|_| !whole[number]);
         let set = match set {
             KeySet::Query(query) => {
-                let frame = DataFrame::new(plan.session().state(), query.clone());
+                let query = match named {
+                    None => query.clone(),
+                    Some(members) => narrowed_query(query, members).map_err(|error| engine::failure(&error))?,
+                };
+                let frame = DataFrame::new(plan.session().state(), query);
                 let expected = plan.rows_of(plan.table()).await?;
                 let sieve = Arc::new(Sieve::new(expected));
                 let columns = frame.schema().fields().len();
                 let spool = spooling.run(frame, &name, columns, &[], Some(&sieve)).await?;
                 DrawnSet { spool, sieve }
             }
-            KeySet::Members(selection) => members(plan, spooling, &drawn, selection, &[], None, &name).await?,
+            KeySet::Members(selection) => members(plan, spooling, &drawn, selection, named, None, &name).await?,
             KeySet::Ranked { selection, order, members: most } => {
-                members(plan, spooling, &drawn, selection, order, Some(*most), &name).await?
+                members(plan, spooling, &drawn, selection, None, Some((order.as_slice(), *most)), &name).await?
             }
+            KeySet::Named(members) => self::named(spooling, members, &name)?,
         };
         drawn.push(set);
     }
     Ok(drawn)
 }
 
-/// The members of a selection, or the first `most` of them in an order.
+/// The keys of one bucket, by set.
+pub(super) fn keys_of(drawn: &[DrawnSet], bucket: usize) -> Result<Vec<ArrayRef>, Failure> {
+    drawn.iter().map(|set| set.spool.read(bucket).map(|rows| Arc::clone(rows.column(0)))).collect()
+}
+
+/// By set: whether members are ranked, or chosen for a ranking, by it. Who is among the first depends on everybody, so
+/// these hold all their keys, whoever was named.
+fn ranked_from(sets: &[KeySet]) -> Vec<bool> {
+    let mut whole = vec![false; sets.len()];
+    // A set asks only those before it.
+    for number in (0..sets.len()).rev() {
+        let asked = match &sets[number] {
+            KeySet::Ranked { selection, .. } => selection,
+            KeySet::Members(selection) if whole[number] => selection,
+            _ => continue,
+        };
+        asked.test.sets().into_iter().for_each(|set| whole[set] = true);
+    }
+    whole
+}
+
+/// The named members.
+fn named(spooling: &Spooling, members: &MemberKeys, name: &str) -> Result<DrawnSet, Failure> {
+    let schema = Schema::new(vec![Field::new("_key", members.keys().data_type().clone(), true)]);
+    let mut writer = Spool::write(&spooling.folder, name, &Arc::new(schema));
+    let sieve = Arc::new(Sieve::new(members.len() as u64));
+    write_spread(&mut writer, members.keys(), spooling, &sieve)?;
+    Ok(DrawnSet { spool: writer.finish(), sieve })
+}
+
+/// The members of a selection: all, or those who were named, or the first so many in an order.
 async fn members(
     plan: &PublishPlan,
     spooling: &Spooling,
     drawn: &[DrawnSet],
     selection: &Selection,
-    order: &[Ordering],
-    most: Option<u64>,
+    named: Option<&MemberKeys>,
+    first: Option<(&[Ordering], u64)>,
     name: &str,
 ) -> Result<DrawnSet, Failure> {
-    let (frame, layout) = plan.scan(selection, Reads::Ranked(order)).await?;
+    let (order, most) = first.map_or((&[][..], None), |(order, most)| (order, Some(most)));
+    let (frame, layout) = plan.scan(selection, Reads::Ranked(order), named).await?;
     let through: Vec<Arc<Sieve>> =
         selection.required_sets().into_iter().map(|set| Arc::clone(&drawn[set].sieve)).collect();
     let key_columns = plan.key_of(&selection.table).len();
@@ -76,10 +116,7 @@ async fn members(
     let mut ranking = most.map(|most| Ranking::new(order, most as usize));
     let sieve = Arc::new(Sieve::new(most.unwrap_or(rows.rows).min(rows.rows)));
     for bucket in 0..spooling.buckets as usize {
-        let keys = drawn
-            .iter()
-            .map(|set| set.spool.read(bucket).map(|rows| Arc::clone(rows.column(0))))
-            .collect::<Result<Vec<_>, _>>()?;
+        let keys = keys_of(drawn, bucket)?;
         let passed = belonging(rows.read(bucket)?, &selection.test, &layout, &keys).map_err(failure)?;
         let (members, _) = collapse(passed, &layout).map_err(failure)?;
         match &mut ranking {
@@ -92,7 +129,9 @@ async fn members(
         }
     }
     if let Some(ranking) = ranking {
-        write_ranked(&mut writer, ranking.finish()?, spooling, &sieve)?;
+        if let Some(keys) = ranking.finish()? {
+            write_spread(&mut writer, &keys, spooling, &sieve)?;
+        }
     }
     Ok(DrawnSet { spool: writer.finish(), sieve })
 }
@@ -114,19 +153,19 @@ fn write_keys(
     writer.bucket(bucket, &rows)
 }
 
-fn write_ranked(
+/// Writes keys of any bucket, each into its own.
+fn write_spread(
     writer: &mut super::spool::SpoolWriter,
-    keys: Option<ArrayRef>,
+    keys: &ArrayRef,
     spooling: &Spooling,
     sieve: &Sieve,
 ) -> Result<(), Failure> {
-    let Some(keys) = keys else { return Ok(()) };
     let mut rows: Vec<Vec<u32>> = vec![Vec::new(); spooling.buckets as usize];
-    for (row, hash) in hashes(&keys, &spooling.secret).into_iter().enumerate() {
+    for (row, hash) in hashes(keys, &spooling.secret).into_iter().enumerate() {
         rows[partition(hash, spooling.buckets)].push(row as u32);
     }
     for (bucket, rows) in rows.into_iter().enumerate() {
-        let keys = arrow::compute::take(&keys, &UInt32Array::from(rows), None).map_err(failure)?;
+        let keys = arrow::compute::take(keys, &UInt32Array::from(rows), None).map_err(failure)?;
         write_keys(writer, bucket, &keys, spooling, sieve)?;
     }
     Ok(())

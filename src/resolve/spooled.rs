@@ -10,10 +10,10 @@ use datafusion::prelude::SessionContext;
 
 use super::{
     members::{Layout, belonging, collapse, filtered, required},
-    membership::Test,
     record::{RecordPlan, Source},
     related::{self, Pointed},
     spool::{Spool, failure},
+    test::Test,
 };
 use crate::publish::Failure;
 

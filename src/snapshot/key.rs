@@ -14,6 +14,9 @@ use siphasher::sip::SipHasher13;
 
 use super::secret::Keys;
 
+/// Stands between the parts of a composite key as users see it.
+pub(super) const SEPARATOR: &str = "|";
+
 /// Turns key columns into one column and back.
 ///
 /// | key | form |
@@ -101,18 +104,27 @@ impl KeyCodec {
         }
     }
 
+    /// Stored keys → the key's columns, in their own types.
+    ///
+    /// # Errors
+    /// When the keys are not this codec's.
+    pub fn decode(&self, keys: &ArrayRef) -> Result<Vec<ArrayRef>, ArrowError> {
+        match &self.form {
+            Form::Text | Form::Integer => self.types.iter().map(|data_type| cast(keys, data_type)).collect(),
+            Form::Rows(converter) => converter.convert_rows(&converter.from_binary(keys.as_binary::<i32>().clone())),
+        }
+    }
+
     /// Stored keys → what users see: the key in its own type, or its parts joined by `|`.
     ///
     /// # Errors
     /// When the keys are not this codec's.
     pub fn members(&self, keys: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-        let Form::Rows(converter) = &self.form else { return cast(keys, &self.member_type()) };
-        let rows = converter.from_binary(keys.as_binary::<i32>().clone());
-        let columns = converter.convert_rows(&rows)?;
+        let columns = self.decode(keys)?;
         if let [one] = columns.as_slice() {
             return Ok(Arc::clone(one));
         }
-        let separator = StringArray::from_iter_values(std::iter::repeat_n("|", keys.len()));
+        let separator = StringArray::from_iter_values(std::iter::repeat_n(SEPARATOR, keys.len()));
         let texts = columns
             .iter()
             .map(|column| Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()))
@@ -125,6 +137,11 @@ impl KeyCodec {
             pieces.push(text);
         }
         Ok(Arc::new(concat_elements_utf8_many(&pieces)?))
+    }
+
+    /// Types of the key's columns, in order.
+    pub(super) fn types(&self) -> &[DataType] {
+        &self.types
     }
 }
 
@@ -179,7 +196,7 @@ pub fn partition(hash: u64, partitions: u32) -> usize {
 }
 
 /// The type that stands for a key column: views, large and dictionary texts are texts.
-fn plain(data_type: &DataType) -> DataType {
+pub fn plain(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
         DataType::BinaryView | DataType::LargeBinary => DataType::Binary,

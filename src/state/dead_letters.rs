@@ -107,6 +107,17 @@ impl State {
         found.into_iter().map(read).collect()
     }
 
+    /// The dead letters of one member, by operation; `member`: the keyed hash of its key.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn dead_letters_of(&self, activation: &str, member: &[u8]) -> Result<Vec<DeadLetterRow>, StateError> {
+        let query = format!("SELECT {COLUMNS} FROM dead_letters WHERE activation = ?1 AND member = ?2 ORDER BY op");
+        let found: Vec<Columns> =
+            sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(activation).bind(member).fetch_all(self.read()).await?;
+        found.into_iter().map(read).collect()
+    }
+
     /// How many dead letters an activation has.
     ///
     /// # Errors

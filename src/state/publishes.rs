@@ -162,6 +162,20 @@ impl State {
         receipt_of(self.read(), id).await
     }
 
+    /// The publish of an activation that has this sequence, if there is one.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn receipt_numbered(&self, activation: &str, sequence: u64) -> Result<Option<Receipt>, StateError> {
+        let found: Option<String> =
+            sqlx::query_scalar("SELECT receipt FROM publishes WHERE activation = ?1 AND sequence = ?2")
+                .bind(activation)
+                .bind(i64::try_from(sequence).map_err(StateError::internal)?)
+                .fetch_optional(self.read())
+                .await?;
+        found.as_deref().map(parse).transpose()
+    }
+
     /// The newest publish of an activation.
     ///
     /// # Errors

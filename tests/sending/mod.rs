@@ -98,7 +98,14 @@ impl World {
 }
 
 fn request() -> Request {
-    Request { activation: "a".into(), kind: PublishKind::Manual, full: false, override_reason: None, wait: true }
+    Request {
+        activation: "a".into(),
+        kind: PublishKind::Manual,
+        full: false,
+        members: Vec::new(),
+        override_reason: None,
+        wait: true,
+    }
 }
 
 fn ops(applied: &[Applied]) -> BTreeMap<&'static str, usize> {

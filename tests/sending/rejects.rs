@@ -1,12 +1,18 @@
 //! Records that the target refuses: counted with a reason, on record, and sent again by themselves.
 
+use std::collections::BTreeMap;
+
 use herald::{
-    publish::{DeadLetter, Status},
+    publish::{DeadLetter, Outcome, Presence, PublishKind, Request, Status},
     state::DeadLettersOf,
 };
-use herald_destinations::{contract::Op, reference::Refusal};
+use herald_destinations::{
+    contract::{ErrorKind, Op},
+    reference::{Mishap, Operation, Refusal},
+};
+use tokio_util::sync::CancellationToken;
 
-use super::{ACTIVATION, World};
+use super::{ACTIVATION, World, request};
 
 async fn letters(world: &World) -> Vec<DeadLetter> {
     let publisher = world.publisher().await;
@@ -111,4 +117,82 @@ async fn no_member_stands_in_the_state_in_readable_form() {
         let found = bytes.windows(6).any(|window| window == b"canary");
         assert!(!found, "a member's key stands in {}", path.display());
     }
+}
+
+#[tokio::test]
+async fn dead_letters_can_be_tried_again_by_name_and_those_who_left_are_dropped() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..30, "one");
+    world.target.refuse(Refusal::named(|_, member| ["m003", "m004", "m005"].contains(&member)));
+    let first = world.publish().await;
+    assert_eq!(first.counts.rejected, 3);
+    world.target.refuse(Refusal::named(|_, member| member == "m003"));
+    // One of them left, everybody else changed.
+    world.lake(0..5, "two");
+    let before = world.target.log().len();
+    let request = world.publisher().await.retry(first.id).await.unwrap();
+    let retried = world.try_publish(&request).await.unwrap();
+    assert_eq!((retried.kind, retried.status), (PublishKind::Retry, Status::Partial));
+    assert_eq!((retried.counts.resolved, retried.counts.added, retried.counts.delivered), (3, 2, 1));
+    assert_eq!(retried.suppressed_by, [("no_member".to_owned(), 1)].into());
+    assert_eq!(world.since(before).len(), 1, "nobody else is touched");
+    let dead = letters(&world).await;
+    assert_eq!(dead.iter().map(|one| (one.member.as_str(), one.count)).collect::<Vec<_>>(), [("m003", 2)]);
+    assert!(world.publisher().await.retry(first.id).await.is_err(), "a later publish settled the rest");
+    let snapshot = world.publisher().await.state().snapshot("a").await.unwrap().unwrap();
+    assert_eq!(snapshot.rows, 28);
+}
+
+#[tokio::test]
+async fn a_publish_of_named_members_touches_nobody_else() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..20, "one");
+    world.publish().await;
+    world.lake(5..25, "two");
+    let named = Request {
+        members: ["m002", "m010", "m022", "m099"].map(str::to_owned).into(),
+        kind: PublishKind::Rapid,
+        ..request()
+    };
+    let before = world.target.log().len();
+    let receipt = world.try_publish(&named).await.unwrap();
+    assert_eq!((receipt.counts.added, receipt.counts.updated, receipt.counts.removed), (1, 1, 1));
+    assert_eq!(world.since(before).len(), 3);
+    let snapshot = world.publisher().await.state().snapshot("a").await.unwrap().unwrap();
+    assert_eq!(snapshot.rows, 20);
+    let rest = world.publish().await;
+    assert_eq!((rest.counts.added, rest.counts.updated, rest.counts.removed, rest.counts.unchanged), (4, 14, 4, 2));
+    world.assert_holds(5..25, "two");
+    let full = Request { full: true, ..named };
+    assert!(world.try_publish(&full).await.is_err(), "a full publish of some members would drop all others");
+}
+
+#[tokio::test]
+async fn an_explanation_says_who_is_refused_and_who_is_perhaps_there() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..20, "one");
+    world.target.refuse(Refusal::named(|_, member| member == "m003"));
+    world.script.at(Operation::Write, 2, Mishap::After(ErrorKind::TimedOut));
+    let receipt = world.publish().await;
+    assert_eq!((receipt.counts.owed, receipt.counts.delivered + receipt.counts.rejected), (10, 10));
+    let publisher = world.publisher().await;
+    let never = CancellationToken::new();
+    let mut held = BTreeMap::new();
+    for number in 0..20 {
+        let key = format!("m{number:03}");
+        let explained = publisher.explain("a", &key, &never).await.unwrap();
+        let last = explained.steps.last().unwrap();
+        if last.outcome == Outcome::Rejected {
+            assert_eq!((key.as_str(), explained.held), ("m003", Presence::No));
+            assert!(last.detail.starts_with("its `add` was refused once since 20"), "{}", last.detail);
+            assert!(last.detail.contains(&format!("last in publish {}: refused: ", receipt.id)), "{}", last.detail);
+        }
+        *held.entry(format!("{:?}", explained.held)).or_insert(0) += 1;
+    }
+    let refused = receipt.counts.rejected as i32;
+    let expected = [("No", refused), ("Perhaps", 10), ("Yes", 10 - refused)];
+    assert_eq!(
+        held,
+        expected.map(|(word, count)| (word.to_owned(), count)).into_iter().filter(|(_, n)| *n > 0).collect()
+    );
 }
