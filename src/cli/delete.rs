@@ -27,9 +27,10 @@ pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Resul
             output.document(&withdrawal)?;
             return Ok(Exit::Done);
         }
-        let mut lines = vec![match withdrawal.paths.len() as u64 {
-            0 => format!("{name}: nothing at the target would be removed; delivered data stays"),
-            objects => format!("{name}: {} would be removed from the target", text::plural(objects, "object")),
+        let mut lines = vec![match (withdrawal.paths.len() as u64, withdrawal.members) {
+            (0, 0) => format!("{name}: nothing at the target would be removed; delivered data stays"),
+            (0, members) => format!("{name}: {} would be removed from the target", text::plural(members, "member")),
+            (objects, _) => format!("{name}: {} would be removed from the target", text::plural(objects, "object")),
         }];
         lines.extend(withdrawal.paths.iter().map(|path| format!("  {path}")));
         output.text(lines.join("\n"))?;

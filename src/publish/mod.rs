@@ -28,6 +28,7 @@ mod send;
 mod sender;
 mod stage;
 mod standing;
+mod take_back;
 mod teardown;
 mod verification;
 mod work;

@@ -3,12 +3,7 @@
 use herald_destinations::contract::{Account, Destination, Mode, Ticket};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Failure, Ledger, Publisher, Receipt, Status, code, crash,
-    ledger::conserve,
-    run::Run,
-    standing::{Standing, notes},
-};
+use super::{Failure, Ledger, Publisher, Receipt, Status, code, crash, ledger::conserve, run::Run, standing::Standing};
 use crate::{
     snapshot::Layer,
     state::{Looked, SnapshotRow},
@@ -59,7 +54,7 @@ impl Run<'_> {
         receipt.counts.delivered = ledger.sent();
         receipt.status = Status::Succeeded;
         conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
-        let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
+        let standing = Standing::new(self.activation, &self.plan, pointer, sequence);
         let identity = self.publisher.identity(self.activation, self.target);
         Ok(Pending { receipt, identity, standing, sending: None, looked: self.looked()? })
     }

@@ -23,7 +23,7 @@ use super::{
     pending::{Pending, fill},
     run::{Run, discarded, status_of},
     sender::Sender,
-    standing::{Standing, notes},
+    standing::Standing,
     work::{How, Work},
 };
 use crate::{
@@ -52,8 +52,7 @@ impl Run<'_> {
 
         let sending = self.compare(receipt, ledger, &work, held, events).await?;
         self.plan.check_sources().await?;
-        let sequence = Some(receipt.sequence);
-        let standing = Standing { pointer, fields: notes(self.activation, self.plan.schema()), sequence };
+        let standing = Standing::new(self.activation, &self.plan, pointer, Some(receipt.sequence));
         fill(receipt, ledger);
         receipt.counts.owed = ledger.sent();
         let identity = self.publisher.identity(self.activation, self.target);

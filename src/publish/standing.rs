@@ -1,13 +1,16 @@
 //! What is remembered of an activation between two publishes: its snapshot, and what its records looked like.
 
-use arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Failure, code};
 use crate::{
     config::{Activation, AttributeValue, Sql},
-    snapshot::Pointer,
+    resolve::PublishPlan,
+    snapshot::{KeyCodec, Pointer},
 };
 
 /// What stands after the last acknowledged publish.
@@ -15,6 +18,9 @@ use crate::{
 pub(super) struct Standing {
     /// What the target holds.
     pub(super) pointer: Pointer,
+    /// Types of the columns of the member's key.
+    #[serde(default)]
+    pub(super) key: Vec<String>,
     /// The record's fields.
     pub(super) fields: Vec<FieldNote>,
     /// The last publish that wrote a manifest; the next manifest names it as the one before.
@@ -28,6 +34,37 @@ pub(super) struct FieldNote {
     data_type: String,
     /// Tells definitions apart without keeping them.
     definition: String,
+}
+
+impl Standing {
+    /// What stands after a publish by this plan.
+    pub(super) fn new(activation: &Activation, plan: &PublishPlan, pointer: Pointer, sequence: Option<u64>) -> Self {
+        let key = plan.codec().types().iter().map(ToString::to_string).collect();
+        Self { pointer, key, fields: notes(activation, plan.schema()), sequence }
+    }
+
+    /// How the members' keys were stored and shown, whatever the source says now.
+    ///
+    /// # Errors
+    /// `snapshot_unreadable` when a type is none that this version knows.
+    pub(super) fn codec(&self) -> Result<KeyCodec, Failure> {
+        let unknown = |error: &dyn std::fmt::Display| Failure {
+            code: code::SNAPSHOT_UNREADABLE.into(),
+            message: format!("the snapshot's keys are of a type that is not known: {error}"),
+            remedy: "publish once with `--full`".into(),
+            retryable: false,
+        };
+        let types = self.key.iter().map(|text| text.parse::<DataType>()).collect::<Result<Vec<_>, _>>();
+        KeyCodec::new(&types.map_err(|error| unknown(&error))?).map_err(|error| unknown(&error))
+    }
+
+    /// The record's fields as they were. A removal carries no value, so that a type that can't be read back is any.
+    pub(super) fn schema(&self) -> SchemaRef {
+        let field = |note: &FieldNote| {
+            Field::new(&note.name, note.data_type.parse::<DataType>().unwrap_or(DataType::Utf8), true)
+        };
+        Arc::new(Schema::new(self.fields.iter().map(field).collect::<Vec<_>>()))
+    }
 }
 
 /// Notes of a record's fields.

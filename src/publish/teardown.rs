@@ -1,6 +1,6 @@
 //! What happens once when an activation is deleted.
 
-use herald_destinations::contract::Mode;
+use herald_destinations::contract::{Mode, Visibility};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,8 @@ pub struct Withdrawal {
     pub data: &'static str,
     /// Objects that would be removed, relative to the target's root; none with `keep`.
     pub paths: Vec<String>,
+    /// Members that would be removed from a target that shows them one by one; 0 with `keep`.
+    pub members: u64,
 }
 
 impl Publisher {
@@ -28,13 +30,17 @@ impl Publisher {
     /// # Errors
     /// An unknown activation, or a state that can't be read.
     pub async fn plan_delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Withdrawal, PublishError> {
-        let (activation, _) = self.activation(name)?;
-        match on_delete.unwrap_or(activation.on_delete) {
-            OnDelete::Keep => Ok(Withdrawal { activation: name.into(), data: "keep", paths: Vec::new() }),
-            OnDelete::Purge => {
-                Ok(Withdrawal { activation: name.into(), data: "purge", paths: self.delivered_paths(name).await? })
+        let (activation, target) = self.activation(name)?;
+        let mut withdrawal = Withdrawal { activation: name.into(), data: "keep", paths: Vec::new(), members: 0 };
+        if on_delete.unwrap_or(activation.on_delete) == OnDelete::Purge {
+            withdrawal.data = "purge";
+            withdrawal.paths = self.delivered_paths(name).await?;
+            if target.config.capabilities().visibility == Visibility::AtWrite {
+                let held = self.state.snapshot(name).await.map_err(Failure::from)?;
+                withdrawal.members = held.map_or(0, |snapshot| snapshot.rows);
             }
         }
+        Ok(withdrawal)
     }
 
     /// Every object that receipts name; manifests first, so that no manifest ever promises what is gone.
@@ -70,7 +76,7 @@ impl Publisher {
         receipt.started_at = Some(now);
         receipt.attempts = 1;
         receipt.status = Status::Succeeded;
-        if let Err(failure) = self.withdraw(activation, target, &withdrawal).await {
+        if let Err(failure) = self.withdraw(activation, target, &withdrawal, &mut receipt).await {
             receipt.status = Status::Failed;
             receipt.error = Some(failure);
         }
@@ -92,7 +98,11 @@ impl Publisher {
         activation: &crate::config::Activation,
         target: &crate::config::Target,
         withdrawal: &Withdrawal,
+        receipt: &mut Receipt,
     ) -> Result<(), Failure> {
+        if withdrawal.members > 0 {
+            self.take_back(activation, target, receipt).await?;
+        }
         if withdrawal.paths.is_empty() {
             return Ok(());
         }

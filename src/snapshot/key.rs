@@ -140,7 +140,7 @@ impl KeyCodec {
     }
 
     /// Types of the key's columns, in order.
-    pub(super) fn types(&self) -> &[DataType] {
+    pub fn types(&self) -> &[DataType] {
         &self.types
     }
 }

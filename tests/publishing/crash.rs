@@ -2,6 +2,8 @@
 
 use std::{fs, thread, time::Duration};
 
+use herald::publish::crash::MOMENTS;
+
 use super::{config, integers, words};
 use crate::support::{Home, count, files};
 
@@ -91,4 +93,53 @@ fn two_publishes_of_one_activation_never_overlap() {
         assert_eq!((refused.0, refused.1["error"]["code"].as_str().or(refused.1["code"].as_str())), (1, Some("busy")));
     }
     assert_eq!(count(&waited, "unchanged"), u64::try_from(PEOPLE).unwrap());
+}
+
+/// Publishes with a process that aborts at a moment. Whether it came by.
+fn aborted(home: &Home, moment: &str) -> bool {
+    let mut command = home.command(&["publish", "a", "--quiet"]);
+    let status = command.env("HERALD_CRASH_AT", moment).stderr(std::process::Stdio::null()).status().unwrap();
+    assert!(status.success() || status.code().is_none(), "{moment}: {status}");
+    !status.success()
+}
+
+#[test]
+fn aborted_at_every_named_moment_nothing_is_lost_half_visible_or_sent_twice() {
+    let home = Home::new(&config(ACTIVATION, ""));
+    lake(&home, 0);
+    home.publish(&["a"]);
+    let mut cut = Vec::new();
+    for (step, moment) in MOMENTS.iter().chain(&["written:2", "seal_stored"]).enumerate() {
+        let generation = 100 * (i64::try_from(step).unwrap() + 1);
+        lake(&home, generation);
+        if !aborted(&home, moment) {
+            continue;
+        }
+        cut.push(*moment);
+        // The one that settles is aborted, too.
+        if *moment == "seal_stored" {
+            assert!(aborted(&home, "settling") && aborted(&home, "recovered") && aborted(&home, "acknowledged"));
+        }
+        let again = home.publish(&["a"]);
+        assert_whole(&home, 0);
+        let held = home.held();
+        assert_eq!(held.len(), usize::try_from(PEOPLE).unwrap(), "{moment}");
+        assert_eq!(held.keys().next().unwrap(), &format!("m{generation:06}"), "{moment}");
+        let settled = ["seal_stored", "committed", "acknowledged"].contains(moment);
+        assert_eq!(count(&again, "delivered") == 0, settled, "{moment}: what was sealed is not sent twice");
+    }
+    let expected = [
+        "queued",
+        "spooled",
+        "ticket_stored",
+        "begun",
+        "written",
+        "sealed",
+        "seal_stored",
+        "committed",
+        "acknowledged",
+        "written:2",
+        "seal_stored",
+    ];
+    assert_eq!(cut, expected);
 }

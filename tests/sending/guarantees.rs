@@ -1,6 +1,9 @@
 //! What was acknowledged counts, what was not comes again, what nobody knows is treated as perhaps there.
 
-use herald::publish::{Request, Status};
+use herald::{
+    config::OnDelete,
+    publish::{Request, Status},
+};
 use herald_destinations::{
     contract::{ErrorKind, Op},
     reference::{Mishap, Operation},
@@ -181,4 +184,35 @@ async fn a_dead_target_leaves_the_snapshot_as_it_was() {
     }
     assert_eq!(world.publisher().await.state().snapshot("a").await.unwrap(), None);
     assert_eq!(world.publish().await.counts.delivered, 5);
+}
+
+#[tokio::test]
+async fn a_purge_takes_every_member_back_and_goes_on_where_it_stopped() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    // The last batch may have arrived: its members are taken back, too.
+    world.script.at(Operation::Write, 3, Mishap::After(ErrorKind::TimedOut));
+    world.publish().await;
+    let plan = world.publisher().await.plan_delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((plan.data, plan.members), ("purge", 25));
+    world.script.at(Operation::Write, 2, Mishap::Before(ErrorKind::Unreachable));
+    let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((stopped.status, stopped.counts.delivered, stopped.counts.owed), (Status::Failed, 10, 15));
+    // The source is gone by now: what is held is known without it.
+    std::fs::remove_dir_all(world.home.path("lake")).unwrap();
+    let done = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((done.status, done.counts.removed, done.counts.delivered), (Status::Succeeded, 25, 25));
+    assert_eq!(world.held(), [].into());
+    assert_eq!(world.publisher().await.state().snapshot("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_keep_leaves_the_members_and_forgets_the_snapshot() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..5, "one");
+    world.publish().await;
+    let done = world.publisher().await.delete("a", Some(OnDelete::Keep)).await.unwrap();
+    assert_eq!((done.status, done.counts.removed), (Status::Succeeded, 0));
+    world.assert_holds(0..5, "one");
+    assert_eq!(world.publisher().await.state().snapshot("a").await.unwrap(), None);
 }
