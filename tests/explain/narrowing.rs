@@ -2,11 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use arrow::{
-    array::{Array, AsArray},
-    compute::cast,
-    datatypes::DataType,
-};
+use arrow::{array::AsArray, compute::cast, datatypes::DataType};
 use herald::{
     config::{self, Config, Key},
     resolve::{PublishPlan, Resolver},
