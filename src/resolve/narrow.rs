@@ -83,10 +83,12 @@ fn one_of(column: &Expr, data_type: &DataType, keys: &ArrayRef) -> Result<Option
     let between = || column.clone().between(lit(least), lit(greatest));
     let count = values.len();
     let listed = || column.clone().in_list(values.into_iter().map(lit).collect(), false);
-    Ok(Some(match count {
-        ..=MOST_PRUNED_BY => listed(),
-        ..=MOST_LISTED => and(between(), listed()),
-        _ => between(),
+    Ok(Some(if count <= MOST_PRUNED_BY {
+        listed()
+    } else if count <= MOST_LISTED {
+        and(between(), listed())
+    } else {
+        between()
     }))
 }
 
