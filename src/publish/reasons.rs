@@ -21,8 +21,8 @@ pub(super) async fn steps(run: &Run<'_>, before: &Before, found: &Found) -> Resu
     let life = row.as_ref().map(|row| row.state).unwrap_or_default();
     let paused = run.activation.paused || row.is_some_and(|row| row.paused);
     // Sealed or being sent, and not acknowledged: it may stand at the target already, as after a crash it would.
-    let in_flight = state.in_flight(Some(name)).await?.into_iter();
-    let unsettled = in_flight.filter(|publish| publish.pending.is_some()).last();
+    let mut in_flight = state.in_flight(Some(name)).await?.into_iter();
+    let unsettled = in_flight.rfind(|publish| publish.pending.is_some());
 
     let mut delta = delta(run, before, found);
     let moves = !matches!(delta.outcome, Outcome::Unchanged | Outcome::None);

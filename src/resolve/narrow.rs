@@ -83,10 +83,12 @@ fn one_of(column: &Expr, data_type: &DataType, keys: &ArrayRef) -> Result<Option
     let between = || column.clone().between(lit(least), lit(greatest));
     let count = values.len();
     let listed = || column.clone().in_list(values.into_iter().map(lit).collect(), false);
-    Ok(Some(match count {
-        ..=MOST_PRUNED_BY => listed(),
-        ..=MOST_LISTED => and(between(), listed()),
-        _ => between(),
+    Ok(Some(if count <= MOST_PRUNED_BY {
+        listed()
+    } else if count <= MOST_LISTED {
+        and(between(), listed())
+    } else {
+        between()
     }))
 }
 
@@ -116,7 +118,7 @@ mod tests {
 
     use arrow::array::{RecordBatch, StringArray};
     use datafusion::{
-        physical_plan::{collect, displayable},
+        physical_plan::{collect, display::DisplayableExecutionPlan},
         prelude::{ParquetReadOptions, col},
     };
     use parquet::{arrow::ArrowWriter, file::properties::WriterProperties};
@@ -169,18 +171,19 @@ mod tests {
         let plan = frame.create_physical_plan().await.unwrap();
         let rows = collect(Arc::clone(&plan), session.task_ctx()).await.unwrap();
         assert_eq!(rows.iter().map(RecordBatch::num_rows).sum::<usize>(), texts.len());
-        displayable_with_metrics(plan.as_ref())
-    }
-
-    fn displayable_with_metrics(plan: &dyn datafusion::physical_plan::ExecutionPlan) -> String {
-        let _ = displayable(plan);
-        datafusion::physical_plan::display::DisplayableExecutionPlan::with_metrics(plan).indent(true).to_string()
+        DisplayableExecutionPlan::with_metrics(plan.as_ref()).indent(true).to_string()
     }
 
     #[tokio::test]
     async fn row_groups_without_a_named_key_are_not_read() {
         let one = scanned(&["p007500"]).await;
-        assert!(one.contains("row_groups_pruned_statistics=XX"), "{one}");
+        assert!(one.contains("row_groups_pruned_statistics=20 total → 1 matched"), "{one}");
+        assert!(one.contains("pushdown_rows_pruned=999"), "rows are tested before the rest of them is decoded: {one}");
+        let two = scanned(&["p007500", "p000001"]).await;
+        assert!(two.contains("row_groups_pruned_statistics=20 total → 2 matched"), "{two}");
+        let many: Vec<String> = (0..30).map(|number| format!("p{:06}", 7_990 + number)).collect();
+        let many = scanned(&many.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        assert!(many.contains("row_groups_pruned_statistics=20 total → 2 matched"), "{many}");
     }
 
     #[test]

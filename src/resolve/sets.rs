@@ -128,10 +128,10 @@ async fn members(
             }
         }
     }
-    if let Some(ranking) = ranking {
-        if let Some(keys) = ranking.finish()? {
-            write_spread(&mut writer, &keys, spooling, &sieve)?;
-        }
+    if let Some(ranking) = ranking
+        && let Some(keys) = ranking.finish()?
+    {
+        write_spread(&mut writer, &keys, spooling, &sieve)?;
     }
     Ok(DrawnSet { spool: writer.finish(), sieve })
 }
