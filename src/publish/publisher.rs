@@ -1,6 +1,10 @@
 //! Who publishes: config, state, snapshots and engine of one process.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +27,8 @@ pub struct Publisher {
     pub(super) resolver: Resolver,
     pub(super) threads: usize,
     scratch: Scratch,
+    /// Most publishes at once to each target that was reached.
+    parallel: Mutex<HashMap<String, Option<usize>>>,
 }
 
 /// A publish that is asked for.
@@ -67,7 +73,7 @@ impl Publisher {
         let resolver = Resolver::new(config.service.memory, &scratch.path("spill"))?;
         let snapshots = keys.map(|keys| SnapshotStore::new(data_dir, keys));
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Ok(Self { state, snapshots, resolver, threads, scratch, config })
+        Ok(Self { state, snapshots, resolver, threads, scratch, config, parallel: Mutex::default() })
     }
 
     /// The snapshots.
@@ -162,7 +168,15 @@ impl Publisher {
         activation: &Activation,
         target: &Target,
     ) -> Result<Arc<dyn Destination>, Failure> {
-        Ok(target.config.connect(activation.retry).await?)
+        let destination = target.config.connect(activation.retry).await?;
+        let mut parallel = self.parallel.lock().unwrap_or_else(PoisonError::into_inner);
+        parallel.insert(target.name.clone(), destination.capabilities().parallel);
+        Ok(destination)
+    }
+
+    /// Most publishes to a target at once; `None`: any number, or not known before it was first reached.
+    pub fn parallel(&self, target: &str) -> Option<usize> {
+        self.parallel.lock().unwrap_or_else(PoisonError::into_inner).get(target).copied().flatten()
     }
 
     /// Where the rows of a publish are spooled.
