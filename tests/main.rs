@@ -6,6 +6,7 @@ mod config;
 mod config_examples;
 mod oracle;
 mod publishing;
+mod schedule;
 #[path = "../destinations/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the servers' other users are in the tests of the destinations")]
 mod servers;

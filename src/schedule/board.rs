@@ -174,4 +174,4 @@ impl Board {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

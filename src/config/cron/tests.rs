@@ -3,20 +3,20 @@ use chrono_tz::Tz;
 
 use super::Cron;
 
-/// Zones with clock changes at other hours, of other sizes, on the other side of the year, that ended, or none.
-const ZONES: [Tz; 9] = [
+/// Zones with clock changes at other hours, of other sizes, on the other side of the year, that ended, or none. Not among
+/// them: Samoa, which skipped a day, where croner gives up; it has a line of its own below.
+const ZONES: [Tz; 8] = [
     Tz::Europe__Berlin,
     Tz::America__New_York,
     Tz::Australia__Lord_Howe,
     Tz::America__Sao_Paulo,
     Tz::Asia__Kolkata,
     Tz::Africa__Cairo,
-    Tz::Pacific__Apia,
     Tz::America__St_Johns,
     Tz::UTC,
 ];
 
-/// Ten years in which Sao Paulo still changed its clocks, at midnight, and Samoa skipped a day.
+/// Ten years in which Sao Paulo still changed its clocks, at midnight.
 const FROM: &str = "2011-01-01T00:00:00Z";
 const YEARS: i64 = 10;
 
@@ -29,16 +29,28 @@ fn times(text: &str, zone: Tz, after: DateTime<Utc>, count: usize) -> Vec<DateTi
     std::iter::successors(cron.next(after, zone), |last| cron.next(*last, zone)).take(count).collect()
 }
 
-/// What croner says, as far as it means the same. Where hour or minute is more than one value, croner takes the expression for
-/// an interval: it then runs in both halves of a repeated hour, and not at all for a time that is skipped. Here every
-/// time on the wall clock comes just once, whatever the expression looks like: `every` is there for intervals.
-fn oracle(text: &str, zone: Tz, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) -> Vec<DateTime<Utc>> {
+/// What croner says, as far as it means the same, and until when that is known: `until`, or its `most`th time. Where hour or minute
+/// is more than one value, croner takes the expression for an interval: it then runs in both halves of a repeated
+/// hour, and not at all for a time that is skipped. Here every time on the wall clock comes just once, whatever the
+/// expression looks like: `every` is there for intervals.
+fn oracle(
+    text: &str,
+    zone: Tz,
+    after: DateTime<Utc>,
+    until: DateTime<Utc>,
+    most: usize,
+) -> (Vec<DateTime<Utc>>, DateTime<Utc>) {
     let cron: croner::Cron = text.parse().unwrap();
-    let found = std::iter::successors(cron.find_next_occurrence(&after.with_timezone(&zone), false).ok(), |last| {
-        cron.find_next_occurrence(last, false).ok()
-    });
-    let second_time = |at: &DateTime<Tz>| matches!(zone.from_local_datetime(&at.naive_local()), LocalResult::Ambiguous(_, late) if late == *at);
-    found.take_while(|at| *at < until).take(most).filter(|at| !second_time(at)).map(|at| at.to_utc()).collect()
+    let found: Vec<DateTime<Tz>> =
+        std::iter::successors(cron.find_next_occurrence(&after.with_timezone(&zone), false).ok(), |last| {
+            cron.find_next_occurrence(last, false).ok()
+        })
+        .take_while(|at| *at < until)
+        .take(most)
+        .collect();
+    let end = found.last().filter(|_| found.len() == most).map_or(until, DateTime::to_utc);
+    let first_time = |at: &DateTime<Tz>| zone.from_local_datetime(&at.naive_local()).earliest().as_ref() == Some(at);
+    (found.into_iter().filter(|at| first_time(at) && *at < end).map(|at| at.to_utc()).collect(), end)
 }
 
 /// Whether the wall clock was put forward at just this instant.
@@ -49,20 +61,15 @@ fn after_a_gap(at: DateTime<Utc>, zone: Tz) -> bool {
 
 /// Compares all times in a stretch, at most `most` of croner's.
 fn agree(text: &str, zone: Tz, after: DateTime<Utc>, until: DateTime<Utc>, most: usize) {
-    let expected = oracle(text, zone, after, until, most);
-    // Cut off by count, the last is the end of what can be compared.
-    let until = if expected.len() + 8 > most {
-        expected.last().map_or(until, |last| *last + TimeDelta::seconds(1))
-    } else {
-        until
-    };
+    let (expected, end) = oracle(text, zone, after, until, most);
     let cron = Cron::parse(text).unwrap();
-    let ours: Vec<_> = std::iter::successors(cron.next(after, zone), |last| cron.next(*last, zone))
-        .take_while(|at| *at < until)
-        .filter(|at| expected.binary_search(at).is_ok() || !after_a_gap(*at, zone))
-        .collect();
-    let expected: Vec<_> = expected.into_iter().filter(|at| *at < until).collect();
-    assert_eq!(ours, expected, "`{text}` in {zone} after {after}");
+    let mut ours = std::iter::successors(cron.next(after, zone), |last| cron.next(*last, zone))
+        .take_while(|at| *at < end)
+        .filter(|at| expected.binary_search(at).is_ok() || !after_a_gap(*at, zone));
+    for at in &expected {
+        assert_eq!(ours.next().as_ref(), Some(at), "`{text}` in {zone}");
+    }
+    assert_eq!(ours.next(), None, "`{text}` in {zone}");
 }
 
 /// A deterministic stream of numbers: splitmix64.
@@ -147,7 +154,7 @@ fn a_thousand_generated_expressions_give_the_times_of_croner_around_clock_change
         let somewhere = at(FROM) + TimeDelta::seconds(numbers.below(YEARS as u64 * 365 * 86_400) as i64);
         let year = 2011 + round % YEARS;
         for after in [somewhere, at(&format!("{year}-03-07T00:00:00Z")), at(&format!("{year}-10-15T00:00:00Z"))] {
-            agree(&text, zone, after, after + TimeDelta::days(25), 200);
+            agree(&text, zone, after, after + TimeDelta::days(25), 60);
         }
     }
 }
