@@ -58,3 +58,61 @@ impl State {
         found.flatten().map(|began| began.parse().map_err(StateError::internal)).transpose()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use herald_destinations::contract::Mode;
+
+    use super::History;
+    use crate::{
+        publish::{PublishKind, Status, code},
+        state::{NewPublish, State},
+    };
+
+    fn second(number: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(number)
+    }
+
+    async fn publish(state: &State, at: i64, kind: PublishKind, mode: Mode, status: Status) {
+        let new = NewPublish {
+            activation: "gold".to_owned(),
+            segment: "s".to_owned(),
+            target: "t".to_owned(),
+            kind,
+            mode,
+            queued_at: second(at),
+            override_reason: None,
+        };
+        let mut receipt = state.queue(new).await.unwrap();
+        (receipt.started_at, receipt.status) = (Some(second(at)), status);
+        receipt.error = (kind == PublishKind::Resync).then(code::interrupted);
+        state.finish(&receipt).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_cut_short_or_torn_down_does_not_count() {
+        use PublishKind::{Manual, Rapid, Recovery, Resync, Scheduled, Teardown};
+        let data_dir = tempfile::tempdir().unwrap();
+        let state = State::open(data_dir.path()).await.unwrap();
+        assert_eq!(state.history("gold").await.unwrap(), History::default());
+        publish(&state, 1, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        publish(&state, 2, Scheduled, Mode::Incremental, Status::Failed).await;
+        publish(&state, 3, Rapid, Mode::Incremental, Status::Partial).await;
+        publish(&state, 4, Manual, Mode::Incremental, Status::Cancelled).await;
+        publish(&state, 5, Recovery, Mode::Incremental, Status::Succeeded).await;
+        publish(&state, 6, Resync, Mode::Full, Status::Failed).await;
+        let expected = History {
+            standard: Some(second(2)),
+            rapid: Some(second(3)),
+            full: Some(second(1)),
+            resync_tried: None,
+            good: Some(second(3)),
+        };
+        assert_eq!(state.history("gold").await.unwrap(), expected);
+        publish(&state, 7, Manual, Mode::Full, Status::Succeeded).await;
+        assert_eq!(state.history("gold").await.unwrap().full, Some(second(7)));
+        publish(&state, 8, Teardown, Mode::Full, Status::Succeeded).await;
+        assert_eq!(state.history("gold").await.unwrap(), History::default());
+    }
+}

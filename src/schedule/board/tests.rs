@@ -66,12 +66,18 @@ fn published(at: DateTime<Utc>) -> History {
     History { standard: Some(at), rapid: Some(at), full: Some(at), good: Some(at), resync_tried: None }
 }
 
+/// Which activation, how it ends, when it began.
+type End = (String, Ending, DateTime<Utc>);
+
+/// When a publish was due, and when it began.
+type Slot = (DateTime<Utc>, DateTime<Utc>);
+
 /// A world in which each publish takes a while and ends as it is told to.
 struct World {
     board: Board,
     now: DateTime<Utc>,
     /// Ends: when, which activation, how, when it began.
-    ends: BTreeMap<(DateTime<Utc>, u64), (String, Ending, DateTime<Utc>)>,
+    ends: BTreeMap<(DateTime<Utc>, u64), End>,
     number: u64,
     parallel: Option<usize>,
 }
@@ -133,7 +139,7 @@ fn in_a_simulated_month_with_faults_no_time_is_missed_and_none_comes_twice() {
     }
     let end = start() + TimeDelta::days(31);
     let mut seed = 7;
-    let mut slots: BTreeMap<String, Vec<(DateTime<Utc>, DateTime<Utc>)>> = BTreeMap::new();
+    let mut slots: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
     let mut running: BTreeMap<String, DateTime<Utc>> = BTreeMap::new();
     let mut scheduled = 0;
     world.run(end, |now, job| {
