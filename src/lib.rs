@@ -11,6 +11,7 @@ pub mod config;
 pub mod publish;
 pub mod resolve;
 pub mod sample;
+pub mod schedule;
 pub mod snapshot;
 pub mod state;
 pub mod telemetry;

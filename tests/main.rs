@@ -7,6 +7,7 @@ mod config_examples;
 mod explain;
 mod oracle;
 mod publishing;
+mod schedule;
 mod sending;
 #[path = "../destinations/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the servers' other users are in the tests of the destinations")]

@@ -56,6 +56,8 @@ pub(super) enum Command {
     Plan(Plan),
     /// Publishes an activation now
     Publish(Publish),
+    /// Runs the service: publishes every activation when it is due, until it is stopped
+    Run,
     /// Shows how activations stand
     Status(Named),
     /// Lists receipts, newest first

@@ -80,7 +80,12 @@ fn user() -> String {
 
 /// Reads the config and opens all that publishing needs.
 pub(super) async fn publisher(global: &Global) -> Result<(Arc<Config>, Publisher), Stop> {
-    let config = Arc::new(load(global)?);
+    publisher_of(load(global)?).await
+}
+
+/// Opens all that publishing needs.
+pub(super) async fn publisher_of(config: Config) -> Result<(Arc<Config>, Publisher), Stop> {
+    let config = Arc::new(config);
     let publisher = Publisher::open(Arc::clone(&config)).await?;
     Ok((config, publisher))
 }

@@ -18,6 +18,7 @@ mod progress;
 mod publish;
 mod receipts;
 mod rejects;
+mod run;
 mod schema;
 mod status;
 mod text;
@@ -92,6 +93,7 @@ async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, 
         Command::Publish(args) => publish::run(global, args, output).await,
         Command::Delete(args) => delete::run(global, &args, output).await,
         Command::Recreate(args) => delete::recreate(global, &args.activation, output).await,
+        Command::Run => run::run(global, output).await,
         Command::Status(args) => status::run(global, args.activation.as_deref(), output).await,
         Command::Receipts(args) => receipts::list(global, args, output).await,
         Command::Receipt(args) => receipts::one(global, args.id, output).await,

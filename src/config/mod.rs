@@ -5,6 +5,7 @@
 //! files       trees    ${…}          entries  by schema   references, rules, defaults
 //! ```
 
+mod cron;
 mod discover;
 mod load;
 mod lower;
@@ -23,6 +24,7 @@ mod suggest;
 mod tree;
 mod validate;
 
+pub use cron::Cron;
 pub use load::{Surroundings, load, load_in, survey};
 pub use model::{
     Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,

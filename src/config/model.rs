@@ -258,7 +258,7 @@ pub enum Refresh {
     /// At wall-clock times.
     Cron {
         /// Five or six fields.
-        expression: String,
+        expression: super::Cron,
         /// An IANA zone.
         timezone: chrono_tz::Tz,
     },

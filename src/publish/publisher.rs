@@ -173,6 +173,11 @@ impl Publisher {
         Ok(target.config.connect(activation.retry.into()).await?)
     }
 
+    /// Most publishes to a target at once; `None`: any number.
+    pub fn parallel(&self, target: &str) -> Option<usize> {
+        self.config.targets.get(target).and_then(|target| target.config.capabilities().parallel)
+    }
+
     /// Where the rows of a publish are spooled.
     pub(super) fn spool_dir(&self, publish: uuid::Uuid) -> PathBuf {
         self.scratch.path(&format!("spool-{publish}"))

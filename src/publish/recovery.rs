@@ -3,16 +3,49 @@
 use herald_destinations::contract::{Mode, Ticket};
 
 use super::{
-    Failure, Ledger, PublishKind, Publisher, Receipt, Status, code, crash,
+    Failure, Ledger, PublishError, PublishKind, Publisher, Receipt, Status, code, crash,
     pending::{Pending, commit},
 };
 use crate::{
     config::{Activation, Target},
     snapshot::Answers,
-    state::{InFlight, NewPublish},
+    state::{ActivationLock, InFlight, NewPublish},
 };
 
 impl Publisher {
+    /// Activations of the config with publishes in flight that nobody works on: their process died, or their commit failed.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn left_behind(&self) -> Result<Vec<String>, Failure> {
+        let mut names: Vec<String> = Vec::new();
+        for left in self.state.in_flight(None).await? {
+            let name = left.receipt.activation;
+            if !names.contains(&name)
+                && self.config.activations.contains_key(&name)
+                && ActivationLock::acquire(self.state.data_dir(), &name, false).await?.is_some()
+            {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// Settles what was left of one activation; nothing to do while another publish of it runs, which settles it itself.
+    ///
+    /// # Errors
+    /// Unknown activation, a target that can't be reached, or a state that can't be written.
+    pub async fn settle_left_behind(&self, activation: &str) -> Result<(), Failure> {
+        let (activation, target) = self.activation(activation).map_err(|error| match error {
+            PublishError::Failed(failure) => failure,
+            other => code::internal(other),
+        })?;
+        match ActivationLock::acquire(self.state.data_dir(), &activation.name, false).await? {
+            Some(_lock) => self.settle(activation, target).await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends the publishes of an activation whose process died: what was sealed is committed, what was sent is
     /// settled, anything else discarded. Called under the activation's lock, so none of them runs.
     pub(super) async fn settle(&self, activation: &Activation, target: &Target) -> Result<(), Failure> {

@@ -79,6 +79,19 @@ impl State {
         found.into_iter().map(ActivationRow::read).collect()
     }
 
+    /// Activations that do not publish by themselves: name, whether paused by command, and where in their life. Asked
+    /// often, so that it reads no more than that.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn halted(&self) -> Result<Vec<(String, bool, ActivationState)>, StateError> {
+        let found: Vec<(String, bool, String)> =
+            sqlx::query_as("SELECT name, paused, state FROM activations WHERE paused OR state <> 'active'")
+                .fetch_all(self.read())
+                .await?;
+        found.into_iter().map(|(name, paused, state)| Ok((name, paused, ActivationState::parse(&state)?))).collect()
+    }
+
     /// What is remembered of an activation; `None`: nothing yet, so it is active.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use herald::config::{AttributeValue, OnDelete, Rapid, Refresh, Take};
+use herald::config::{AttributeValue, Cron, OnDelete, Rapid, Refresh, Take};
 use herald_destinations::contract::Mode;
 
 use super::support::{Files, SMALL, breaks, small};
@@ -68,11 +68,11 @@ fn refresh_is_exactly_one_of_three() {
     assert_eq!(refresh("{ every: 12h }"), Ok(Refresh::Every(Duration::from_secs(43_200))));
     assert_eq!(
         refresh("{ cron: \"0 6 * * *\", timezone: Europe/Berlin }"),
-        Ok(Refresh::Cron { expression: "0 6 * * *".to_owned(), timezone: chrono_tz::Europe::Berlin })
+        Ok(Refresh::Cron { expression: Cron::parse("0 6 * * *").unwrap(), timezone: chrono_tz::Europe::Berlin })
     );
     assert_eq!(
         refresh("{ cron: \"0 0 6 * * 1-5\" }"),
-        Ok(Refresh::Cron { expression: "0 0 6 * * 1-5".to_owned(), timezone: chrono_tz::UTC })
+        Ok(Refresh::Cron { expression: Cron::parse("0 0 6 * * 1-5").unwrap(), timezone: chrono_tz::UTC })
     );
     for (value, expected) in [
         ("{}", "29:5: missing_key: activations.one.refresh: nothing says when to publish"),
@@ -101,6 +101,14 @@ fn refresh_is_exactly_one_of_three() {
         (
             "{ cron: \"0 6 * *\" }",
             "29:22: invalid_value: activations.one.refresh.cron: a cron expression has five fields, or six with seconds first; this one has 4, not `0 6 * *`",
+        ),
+        (
+            "{ cron: \"0 99 * * *\" }",
+            "29:22: invalid_value: activations.one.refresh.cron: the field `hour` of a cron expression takes 0 to 23, not `0 99 * * *`",
+        ),
+        (
+            "{ cron: \"0 6 31 feb *\" }",
+            "29:22: invalid_value: activations.one.refresh.cron: a cron expression names a day that some year has, not `0 6 31 feb *`",
         ),
         (
             "{ cron: \"0 6 * * *\", timezone: Europe/Berln }",

@@ -123,7 +123,7 @@ pub(in crate::config) enum SendOp {
 #[serde(deny_unknown_fields)]
 #[schemars(extend("oneOf" = [{"required": ["every"]}, {"required": ["cron"]}, {"required": ["manual"]}]))]
 pub(in crate::config) struct Refresh {
-    /// So long after the last start.
+    /// So often, at a phase of the activation's own.
     pub(in crate::config) every: Option<Duration>,
     /// At wall-clock times: five fields, or six with seconds first.
     pub(in crate::config) cron: Option<Cron>,

@@ -58,7 +58,7 @@ text_type!(
 );
 text_type!(
     /// `0 6 * * *`
-    Cron(String), "herald-cron", None, |text| shapes::cron(text).map(|()| text.to_owned()), "0 6 * * *"
+    Cron(crate::config::Cron), "herald-cron", None, crate::config::Cron::parse, "0 6 * * *"
 );
 
 /// Names of entries; only as the key type of maps.

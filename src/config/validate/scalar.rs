@@ -92,7 +92,7 @@ impl Validator<'_> {
             "herald-size" => shapes::size(text).err(),
             "herald-ratio" => shapes::ratio(text).err(),
             "herald-timezone" => shapes::timezone(text).err(),
-            "herald-cron" => shapes::cron(text).err(),
+            "herald-cron" => crate::config::Cron::parse(text).err(),
             _ if bound("minLength").is_some_and(|least| length < least) => Some("the text is empty".to_owned()),
             _ if bound("maxLength").is_some_and(|most| length > most) => Some("the text is too long".to_owned()),
             _ => None,

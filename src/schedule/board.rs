@@ -1,0 +1,177 @@
+//! Who publishes next. No clock, no I/O: it is told what time it is and what happened, and says what to start.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::{
+    Asked, Ending, Job, Lane, Standing, Trigger,
+    breaker::{Breaker, Sign},
+    entry::Entry,
+    lane::Lanes,
+};
+use crate::{config::Activation, publish::PublishKind, state::History};
+
+/// A clock that goes back by less than this was only corrected.
+const CORRECTION: TimeDelta = TimeDelta::seconds(1);
+
+/// Everything that the service knows of its activations.
+#[derive(Debug)]
+pub(super) struct Board {
+    entries: BTreeMap<Arc<str>, Entry>,
+    targets: HashMap<String, Target>,
+    lanes: Lanes,
+    /// The latest time that it was told, to see when a clock goes back.
+    latest: DateTime<Utc>,
+}
+
+#[derive(Debug, Default)]
+struct Target {
+    breaker: Breaker,
+    running: usize,
+}
+
+impl Board {
+    pub(super) fn new(concurrency: usize, now: DateTime<Utc>) -> Self {
+        Self { entries: BTreeMap::new(), targets: HashMap::new(), lanes: Lanes::new(concurrency), latest: now }
+    }
+
+    pub(super) fn add(&mut self, activation: &Activation, history: History, now: DateTime<Utc>) {
+        self.entries.insert(activation.name.as_str().into(), Entry::new(activation, history, now));
+    }
+
+    /// What is to be started now. Who has waited longest comes first; each lane fills its own workers. `parallel`: most
+    /// publishes to a target at once.
+    pub(super) fn starts(&mut self, now: DateTime<Utc>, parallel: impl Fn(&str) -> Option<usize>) -> Vec<Job> {
+        self.notice(now);
+        let mut ready: Vec<(DateTime<Utc>, Job)> = Vec::new();
+        for lane in [Lane::Standard, Lane::Rapid] {
+            if self.lanes.has_room(lane) {
+                ready.extend(self.entries.values().filter_map(|entry| entry.ready(lane, now)));
+            }
+        }
+        // Stable: of one activation's two, both due since the same moment, the standard one comes first.
+        ready.sort_by_key(|(since, _)| *since);
+        let mut starts = Vec::new();
+        for (_, job) in ready {
+            if !self.lanes.has_room(job.lane) {
+                continue;
+            }
+            let Some(entry) = self.entries.get_mut(&job.activation).filter(|entry| entry.running.is_none()) else {
+                continue;
+            };
+            let target = match self.targets.get_mut(&entry.target) {
+                Some(target) => target,
+                None => self.targets.entry(entry.target.clone()).or_default(),
+            };
+            // Who asks by hand wants to know whether the target is back.
+            let may = target.breaker.lets_through(now) || job.kind == PublishKind::Manual;
+            if !may || parallel(&entry.target).is_some_and(|most| target.running >= most.max(1)) {
+                continue;
+            }
+            target.breaker.began();
+            target.running += 1;
+            self.lanes.take(job.lane);
+            entry.began(&job, now);
+            starts.push(job);
+        }
+        starts
+    }
+
+    /// A publish that was started at `began` has ended.
+    pub(super) fn ended(&mut self, activation: &str, ending: Ending, began: DateTime<Utc>, now: DateTime<Utc>) {
+        self.notice(now);
+        let Some(entry) = self.entries.get_mut(activation) else { return };
+        if let Some(running) = &entry.running {
+            self.lanes.give_back(running.job.lane);
+        }
+        entry.ended(ending, began, now);
+        if let Some(target) = self.targets.get_mut(&entry.target) {
+            target.running = target.running.saturating_sub(1);
+            let sign = match ending {
+                Ending::Good { delivered: true } => Sign::Well,
+                Ending::Failed { by_target: true, .. } => Sign::Failed,
+                _ => Sign::None,
+            };
+            target.breaker.ended(&entry.target, sign, now);
+        }
+    }
+
+    /// Somebody asks for a publish.
+    pub(super) fn ask(&mut self, trigger: Trigger, now: DateTime<Utc>) -> Asked {
+        let Some(entry) = self.entries.get_mut(trigger.activation.as_str()).filter(|entry| !entry.deleted) else {
+            return Asked::Unknown;
+        };
+        if entry.ask(trigger, now) { Asked::Folded } else { Asked::Accepted }
+    }
+
+    pub(super) fn pause(&mut self, activation: &str, paused: bool) -> Asked {
+        match self.entries.get_mut(activation) {
+            None => Asked::Unknown,
+            Some(entry) => {
+                entry.paused = paused;
+                Asked::Accepted
+            }
+        }
+    }
+
+    /// Takes in which activations are paused or deleted, by this process or another.
+    pub(super) fn stand(&mut self, standings: &[Standing], now: DateTime<Utc>) {
+        let halted: HashMap<&str, &Standing> =
+            standings.iter().map(|standing| (standing.activation.as_str(), standing)).collect();
+        for (name, entry) in &mut self.entries {
+            let standing = halted.get(&**name);
+            entry.paused = standing.is_some_and(|standing| standing.paused);
+            match (standing.is_some_and(|standing| standing.deleted), entry.deleted) {
+                (true, false) => entry.forget(now),
+                (false, true) => entry.revive(now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Activations whose age has just grown past their objective, as far as is known here.
+    pub(super) fn growing_stale(&self, now: DateTime<Utc>) -> Vec<Arc<str>> {
+        self.entries
+            .iter()
+            .filter(|(_, entry)| entry.grows_stale(now).is_some())
+            .map(|(name, _)| Arc::clone(name))
+            .collect()
+    }
+
+    /// Takes in what an activation did last, in any process. The age, once, where it is past the objective all the same.
+    pub(super) fn learn(&mut self, activation: &str, history: &History, now: DateTime<Utc>) -> Option<TimeDelta> {
+        let entry = self.entries.get_mut(activation)?;
+        entry.learn(history, now);
+        let age = entry.grows_stale(now)?;
+        entry.told_stale();
+        Some(age)
+    }
+
+    /// When to ask again what to start, if nothing happens before. What waits for a worker is started when one is free.
+    pub(super) fn wakes(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let entries = self.entries.values().filter_map(|entry| entry.wakes(now));
+        let targets = self.targets.values().filter_map(|target| target.breaker.reopens()).filter(|at| *at > now);
+        entries.chain(targets).min()
+    }
+
+    /// Sees whether the clock was put back.
+    fn notice(&mut self, now: DateTime<Utc>) {
+        if self.latest - now > CORRECTION {
+            tracing::warn!(
+                seconds = (self.latest - now).num_seconds(),
+                "the clock went back: due times are taken anew"
+            );
+            self.entries.values_mut().for_each(|entry| entry.clock_went_back(now));
+            self.targets.values_mut().for_each(|target| target.breaker.clock_went_back(now));
+            self.latest = now;
+        }
+        self.latest = self.latest.max(now);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,294 @@
+//! One activation on the board.
+
+use std::{hash::Hasher, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use herald_destinations::contract::RetryPolicy;
+use siphasher::sip::SipHasher13;
+
+use super::{Cadence, Due, Ending, Job, Lane, handle::Trigger};
+use crate::{config::Activation, publish::PublishKind, state::History};
+
+/// Another process that publishes the activation is asked after again within one to two of these.
+const BUSY_PAUSE: Duration = Duration::from_secs(1);
+
+/// One activation.
+#[derive(Debug)]
+pub(super) struct Entry {
+    name: Arc<str>,
+    pub(super) target: String,
+    cadence: Cadence,
+    retry: RetryPolicy,
+    freshness: Option<Duration>,
+    paused_by_config: bool,
+    pub(super) paused: bool,
+    pub(super) deleted: bool,
+    pub(super) history: History,
+    pub(super) due: Due,
+    /// What somebody asked for, by lane; one stands for all that came while it waited.
+    asked: [Option<Job>; 2],
+    /// What is to be tried again, by lane.
+    again: [Option<Again>; 2],
+    pub(super) running: Option<Running>,
+    /// When it could have been started at the earliest: it ran before, and waits since then and not since it was due, so
+    /// that one that is always late does not always come first.
+    free_since: DateTime<Utc>,
+    /// When the service first saw it; age is counted from there while nothing was ever acknowledged.
+    seen: DateTime<Utc>,
+    stale: bool,
+}
+
+/// A publish that is tried again.
+#[derive(Debug, Clone)]
+struct Again {
+    job: Job,
+    at: DateTime<Utc>,
+    tries: u32,
+    first: DateTime<Utc>,
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) job: Job,
+    tries: u32,
+    first: DateTime<Utc>,
+}
+
+impl Entry {
+    pub(super) fn new(activation: &Activation, history: History, now: DateTime<Utc>) -> Self {
+        let cadence = Cadence::of(activation);
+        Self {
+            name: activation.name.as_str().into(),
+            target: activation.target.clone(),
+            due: cadence.due(&history, now),
+            cadence,
+            retry: activation.retry,
+            freshness: activation.freshness,
+            paused_by_config: activation.paused,
+            paused: false,
+            deleted: false,
+            history,
+            asked: [None, None],
+            again: [None, None],
+            running: None,
+            free_since: now,
+            seen: now,
+            stale: false,
+        }
+    }
+
+    /// Whether its schedule stands still.
+    fn halted(&self) -> bool {
+        self.paused || self.paused_by_config
+    }
+
+    /// What a lane's worker could start now, and since when that waits.
+    pub(super) fn ready(&self, lane: Lane, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Job)> {
+        if self.running.is_some() || self.deleted {
+            return None;
+        }
+        let job = self.job(lane, now)?;
+        Some((job.due.max(self.free_since), job))
+    }
+
+    fn job(&self, lane: Lane, now: DateTime<Utc>) -> Option<Job> {
+        if let Some(asked) = &self.asked[lane as usize] {
+            return Some(asked.clone());
+        }
+        let again = self.again[lane as usize].as_ref().filter(|again| again.at <= now).map(|again| &again.job);
+        let by_hand = again.filter(|job| job.kind == PublishKind::Manual);
+        if by_hand.is_some() || self.halted() {
+            return by_hand.cloned();
+        }
+        let passed = |due: Option<DateTime<Utc>>| due.filter(|due| *due <= now);
+        let scheduled =
+            |kind, full, due| Job { activation: Arc::clone(&self.name), kind, lane, full, override_reason: None, due };
+        match lane {
+            Lane::Rapid => {
+                passed(self.due.rapid).map(|due| scheduled(PublishKind::Rapid, false, due)).or(again.cloned())
+            }
+            Lane::Standard => again
+                .filter(|job| job.full)
+                .cloned()
+                .or_else(|| passed(self.due.resync).map(|due| scheduled(PublishKind::Resync, true, due)))
+                .or_else(|| passed(self.due.standard).map(|due| scheduled(PublishKind::Scheduled, false, due)))
+                .or(again.cloned()),
+        }
+    }
+
+    /// The next time at which something could become ready that is not so yet.
+    pub(super) fn wakes(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        if self.running.is_some() || self.deleted {
+            return None;
+        }
+        let again = self.again.iter().flatten();
+        let halted = self.halted();
+        let again = again.filter(|again| !halted || again.job.kind == PublishKind::Manual).map(|again| again.at);
+        let due = if halted { Due::default() } else { self.due };
+        again.chain([due.standard, due.rapid, due.resync].into_iter().flatten()).filter(|at| *at > now).min()
+    }
+
+    /// Whether the fold joined another trigger that waits.
+    pub(super) fn ask(&mut self, trigger: Trigger, now: DateTime<Utc>) -> bool {
+        let slot = &mut self.asked[trigger.lane() as usize];
+        if let Some(waiting) = slot {
+            waiting.full |= trigger.full;
+            waiting.override_reason = trigger.override_reason.or(waiting.override_reason.take());
+            return true;
+        }
+        *slot = Some(Job {
+            activation: Arc::clone(&self.name),
+            kind: trigger.kind(),
+            lane: trigger.lane(),
+            full: trigger.full,
+            override_reason: trigger.override_reason,
+            due: now,
+        });
+        false
+    }
+
+    pub(super) fn began(&mut self, job: &Job, now: DateTime<Utc>) {
+        let lane = job.lane as usize;
+        if self.asked[lane].as_ref() == Some(job) {
+            self.asked[lane] = None;
+        }
+        let (mut tries, mut first) = (0, now);
+        match self.again[lane].take() {
+            Some(again) if again.job == *job => (tries, first) = (again.tries, again.first),
+            // This publish does not do what that one was to do.
+            Some(again) if again.job.full && !job.full => self.again[lane] = Some(again),
+            _ => {}
+        }
+        self.history.rapid = Some(now);
+        if job.lane == Lane::Standard {
+            self.history.standard = Some(now);
+        }
+        if job.kind == PublishKind::Resync {
+            self.history.resync_tried = Some(now);
+        }
+        self.due = self.cadence.due(&self.history, now);
+        self.running = Some(Running { job: job.clone(), tries, first });
+    }
+
+    pub(super) fn ended(&mut self, ending: Ending, began: DateTime<Utc>, now: DateTime<Utc>) {
+        let Some(Running { job, tries, first }) = self.running.take() else { return };
+        self.free_since = now;
+        match ending {
+            Ending::Good { .. } => {
+                self.stale = false;
+                self.history.good = Some(began);
+                if job.full || self.history.full.is_none() {
+                    self.history.full = Some(began);
+                }
+                self.due = self.cadence.due(&self.history, now);
+            }
+            Ending::Busy => {
+                let at = now + delta(BUSY_PAUSE.mul_f64(1.0 + self.draw(now)));
+                self.try_again(Again { job, at, tries, first });
+            }
+            Ending::Failed { retryable: true, .. } => {
+                let tries = tries + 1;
+                let at = now + delta(RetryPolicy::ceiling(tries).mul_f64(self.draw(now)));
+                let over = tries >= self.retry.attempts || at > first + delta(self.retry.max_elapsed);
+                if !over && !self.regular_before(&job, at) {
+                    self.try_again(Again { job, at, tries, first });
+                }
+            }
+            Ending::Failed { .. } | Ending::Blocked | Ending::Cancelled => {}
+        }
+    }
+
+    /// What waits already does at least as much, unless only this one sends everything.
+    fn try_again(&mut self, again: Again) {
+        let slot = &mut self.again[again.job.lane as usize];
+        if slot.is_none() || again.job.full {
+            *slot = Some(again);
+        }
+    }
+
+    /// Whether the cadence does the same by then anyway.
+    fn regular_before(&self, job: &Job, at: DateTime<Utc>) -> bool {
+        let regular = match job.kind {
+            PublishKind::Scheduled => self.due.standard,
+            PublishKind::Rapid => self.due.rapid,
+            _ => None,
+        };
+        !self.halted() && regular.is_some_and(|regular| regular <= at)
+    }
+
+    /// From 0 to 1, another one for each activation and moment: retries must not come in step.
+    fn draw(&self, now: DateTime<Utc>) -> f64 {
+        let mut hasher = SipHasher13::new();
+        hasher.write(self.name.as_bytes());
+        hasher.write_i64(now.timestamp_micros());
+        f64::from((hasher.finish() >> 32) as u32) / f64::from(u32::MAX)
+    }
+
+    /// The age of what the target holds, where it has just grown past the objective.
+    pub(super) fn grows_stale(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+        let age = now - self.history.good.unwrap_or(self.seen);
+        let late = !self.stale && !self.deleted && self.freshness.is_some_and(|most| age > delta(most));
+        late.then_some(age)
+    }
+
+    pub(super) fn told_stale(&mut self) {
+        self.stale = true;
+    }
+
+    /// Takes in what other processes did.
+    pub(super) fn learn(&mut self, history: &History, now: DateTime<Utc>) {
+        let known = &mut self.history;
+        known.standard = known.standard.max(history.standard);
+        known.rapid = known.rapid.max(history.rapid);
+        known.full = known.full.max(history.full);
+        known.resync_tried = known.resync_tried.max(history.resync_tried);
+        known.good = known.good.max(history.good);
+        self.due = self.cadence.due(known, now);
+    }
+
+    /// It was torn down: nothing that was before counts.
+    pub(super) fn forget(&mut self, now: DateTime<Utc>) {
+        self.deleted = true;
+        self.history = History::default();
+        self.asked = [None, None];
+        self.again = [None, None];
+        self.seen = now;
+        self.stale = false;
+        self.due = self.cadence.due(&self.history, now);
+    }
+
+    /// Lives again, or starts anew after a pause in the config.
+    pub(super) fn revive(&mut self, now: DateTime<Utc>) {
+        self.deleted = false;
+        self.seen = now;
+        self.due = self.cadence.due(&self.history, now);
+    }
+
+    /// The wall clock was put back: nothing waits for a time that it will not show for long.
+    pub(super) fn clock_went_back(&mut self, now: DateTime<Utc>) {
+        let cap = |at: &mut Option<DateTime<Utc>>| *at = at.map(|at| at.min(now));
+        let history = &mut self.history;
+        for at in
+            [&mut history.standard, &mut history.rapid, &mut history.full, &mut history.resync_tried, &mut history.good]
+        {
+            cap(at);
+        }
+        self.free_since = self.free_since.min(now);
+        self.seen = self.seen.min(now);
+        for again in self.again.iter_mut().flatten() {
+            again.at = again.at.min(now + delta(RetryPolicy::ceiling(again.tries.max(1))));
+            again.first = again.first.min(now);
+        }
+        for asked in self.asked.iter_mut().flatten() {
+            asked.due = asked.due.min(now);
+        }
+        if let Some(running) = &mut self.running {
+            running.first = running.first.min(now);
+        }
+        self.due = self.cadence.due(&self.history, now);
+    }
+}
+
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}

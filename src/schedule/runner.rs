@@ -1,0 +1,194 @@
+//! What runs a publish, and what the schedule has to know of the state.
+
+use std::{fmt::Debug, sync::Arc};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use tokio_util::sync::CancellationToken;
+
+use super::Lane;
+use crate::{
+    config::Config,
+    publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status, code},
+    state::{ActivationState, History},
+};
+
+/// A publish that is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// Name of the activation.
+    pub activation: Arc<str>,
+    /// Why it runs.
+    pub kind: PublishKind,
+    /// Whose workers run it.
+    pub lane: Lane,
+    /// Everything anew, whatever the activation's mode.
+    pub full: bool,
+    /// Why guards may be passed.
+    pub override_reason: Option<String>,
+    /// Since when it waits.
+    pub due: DateTime<Utc>,
+}
+
+/// How a publish ended, as far as the schedule acts on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Acknowledged.
+    Good {
+        /// Whether the target took anything: if not, nothing is known of how it is.
+        delivered: bool,
+    },
+    /// Stopped by a guard: it waits for its next time.
+    Blocked,
+    /// Stopped by somebody.
+    Cancelled,
+    /// Another process publishes the activation.
+    Busy,
+    /// It failed.
+    Failed {
+        /// Whether it may succeed later.
+        retryable: bool,
+        /// Whether the target is to blame.
+        by_target: bool,
+    },
+}
+
+/// What the state says of an activation; one that it says nothing of is active.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Name of the activation.
+    pub activation: String,
+    /// Whether its schedule stands still.
+    pub paused: bool,
+    /// Whether it is torn down, or being so.
+    pub deleted: bool,
+}
+
+/// Runs publishes.
+#[async_trait]
+pub trait Runner: Debug + Send + Sync + 'static {
+    /// One publish, which another process's publish of the same activation turns away. On record when it returns.
+    async fn publish(&self, job: &Job, cancel: &CancellationToken) -> Ending;
+
+    /// Activations that are paused or deleted.
+    async fn standings(&self) -> Result<Vec<Standing>, Failure>;
+
+    /// What an activation did last.
+    async fn history(&self, activation: &str) -> Result<History, Failure>;
+
+    /// Activations with publishes in flight that no process works on.
+    async fn left_behind(&self) -> Result<Vec<String>, Failure>;
+
+    /// Settles what a process that died left of an activation.
+    async fn settle(&self, activation: &str) -> Result<(), Failure>;
+
+    /// Most publishes to a target at once; `None`: any number.
+    fn parallel(&self, target: &str) -> Option<usize>;
+}
+
+/// The real one.
+#[derive(Debug)]
+pub struct Publishing {
+    config: Arc<Config>,
+    publisher: Publisher,
+}
+
+impl Publishing {
+    /// Runs the publishes of a config.
+    pub fn new(config: Arc<Config>, publisher: Publisher) -> Self {
+        Self { config, publisher }
+    }
+}
+
+#[async_trait]
+impl Runner for Publishing {
+    async fn publish(&self, job: &Job, cancel: &CancellationToken) -> Ending {
+        let request = Request {
+            activation: job.activation.to_string(),
+            kind: job.kind,
+            full: job.full,
+            members: Vec::new(),
+            override_reason: job.override_reason.clone(),
+            wait: false,
+        };
+        match self.publisher.publish(&request, &Silent, cancel).await {
+            Ok(receipt) => {
+                log(&receipt);
+                ending(&receipt)
+            }
+            Err(PublishError::Failed(failure)) if failure.code == code::BUSY => Ending::Busy,
+            Err(error) => {
+                tracing::error!(activation = %job.activation, "could not begin to publish: {}", self.why(&error));
+                let failure = match error {
+                    PublishError::Failed(failure) => Some(failure),
+                    PublishError::Unknown(_) | PublishError::Unfit(_) | PublishError::Config(_) => None,
+                };
+                failure.as_ref().map_or(Ending::Failed { retryable: false, by_target: false }, failed)
+            }
+        }
+    }
+
+    async fn standings(&self) -> Result<Vec<Standing>, Failure> {
+        let rows = self.publisher.state().halted().await?;
+        let standing =
+            |(activation, paused, state)| Standing { activation, paused, deleted: state != ActivationState::Active };
+        Ok(rows.into_iter().map(standing).collect())
+    }
+
+    async fn history(&self, activation: &str) -> Result<History, Failure> {
+        Ok(self.publisher.state().history(activation).await?)
+    }
+
+    async fn left_behind(&self) -> Result<Vec<String>, Failure> {
+        self.publisher.left_behind().await
+    }
+
+    async fn settle(&self, activation: &str) -> Result<(), Failure> {
+        self.publisher.settle_left_behind(activation).await
+    }
+
+    fn parallel(&self, target: &str) -> Option<usize> {
+        self.publisher.parallel(target)
+    }
+}
+
+impl Publishing {
+    /// The reason with all of its places: a log has no other line for them.
+    fn why(&self, error: &PublishError) -> String {
+        let PublishError::Config(faults) = error else { return error.to_string() };
+        let problems = faults.iter().map(|fault| fault.clone().problem(&self.config.places).to_string());
+        problems.collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn ending(receipt: &Receipt) -> Ending {
+    match (receipt.status, &receipt.error) {
+        (Status::Succeeded | Status::Partial, _) => Ending::Good { delivered: receipt.counts.delivered > 0 },
+        (Status::Blocked, _) => Ending::Blocked,
+        (Status::Cancelled, _) => Ending::Cancelled,
+        (_, Some(failure)) => failed(failure),
+        (_, None) => Ending::Failed { retryable: false, by_target: false },
+    }
+}
+
+fn failed(failure: &Failure) -> Ending {
+    let by_target = failure.code.starts_with("target_") || failure.code == "timed_out";
+    Ending::Failed { retryable: failure.retryable, by_target }
+}
+
+fn log(receipt: &Receipt) {
+    let seconds = receipt.started_at.zip(receipt.finished_at).map(|(began, ended)| (ended - began).as_seconds_f64());
+    let counts = &receipt.counts;
+    tracing::info!(
+        activation = receipt.activation,
+        publish = %receipt.id,
+        kind = ?receipt.kind,
+        status = ?receipt.status,
+        added = counts.added,
+        updated = counts.updated,
+        removed = counts.removed,
+        delivered = counts.delivered,
+        seconds,
+        "publish ended"
+    );
+}

@@ -1,0 +1,118 @@
+//! What an activation did last, as far as its schedule goes by it.
+
+use chrono::{DateTime, Utc};
+
+use super::{State, StateError};
+
+/// When publishes of an activation last began. Those before a teardown don't count, nor those that were stopped or died
+/// before they were through: what they were for is still to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct History {
+    /// One that looked at everything: scheduled, by hand, or a resync; however it ended.
+    pub standard: Option<DateTime<Utc>>,
+    /// One of those, or a rapid one.
+    pub rapid: Option<DateTime<Utc>>,
+    /// One that sent everything and was acknowledged: a full one, or else the first of all.
+    pub full: Option<DateTime<Utc>>,
+    /// A resync, however it ended.
+    pub resync_tried: Option<DateTime<Utc>>,
+    /// One that was acknowledged.
+    pub good: Option<DateTime<Utc>>,
+}
+
+/// Publishes since the last teardown that were through: `number` and when they began.
+const THROUGH: &str = "
+    SELECT json_extract(receipt, '$.started_at') FROM publishes
+    WHERE activation = ?1 AND status IN ('succeeded', 'partial', 'blocked', 'failed')
+      AND number > (SELECT coalesce(max(number), 0) FROM publishes
+                    WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded')
+      AND coalesce(json_extract(receipt, '$.error.code'), '') <> 'interrupted'";
+
+impl State {
+    /// When publishes of an activation last began.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn history(&self, activation: &str) -> Result<History, StateError> {
+        let good = "status IN ('succeeded', 'partial') AND kind NOT IN ('recovery', 'retry')";
+        let in_full = format!("{good} AND json_extract(receipt, '$.mode') = 'full'");
+        let full = match self.began(activation, &in_full, "DESC").await? {
+            Some(full) => Some(full),
+            None => self.began(activation, good, "ASC").await?,
+        };
+        Ok(History {
+            standard: self.began(activation, "kind IN ('scheduled', 'manual', 'resync')", "DESC").await?,
+            rapid: self.began(activation, "kind IN ('scheduled', 'manual', 'resync', 'rapid')", "DESC").await?,
+            full,
+            resync_tried: self.began(activation, "kind = 'resync'", "DESC").await?,
+            good: self.began(activation, good, "DESC").await?,
+        })
+    }
+
+    /// When the newest (`DESC`) or oldest (`ASC`) began of those publishes that a condition holds for.
+    async fn began(&self, activation: &str, condition: &str, order: &str) -> Result<Option<DateTime<Utc>>, StateError> {
+        // Both are written here, neither comes from outside.
+        let query = sqlx::AssertSqlSafe(format!("{THROUGH} AND {condition} ORDER BY number {order} LIMIT 1"));
+        let found: Option<Option<String>> =
+            sqlx::query_scalar(query).bind(activation).fetch_optional(self.read()).await?;
+        found.flatten().map(|began| began.parse().map_err(StateError::internal)).transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, TimeDelta, Utc};
+    use herald_destinations::contract::Mode;
+
+    use super::History;
+    use crate::{
+        publish::{PublishKind, Status, code},
+        state::{NewPublish, State},
+    };
+
+    fn second(number: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(number)
+    }
+
+    async fn publish(state: &State, at: i64, kind: PublishKind, mode: Mode, status: Status) {
+        let new = NewPublish {
+            activation: "gold".to_owned(),
+            segment: "s".to_owned(),
+            target: "t".to_owned(),
+            kind,
+            mode,
+            queued_at: second(at),
+            override_reason: None,
+        };
+        let mut receipt = state.queue(new).await.unwrap();
+        (receipt.started_at, receipt.status) = (Some(second(at)), status);
+        receipt.error = (kind == PublishKind::Resync).then(code::interrupted);
+        state.finish(&receipt).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_cut_short_or_torn_down_does_not_count() {
+        use PublishKind::{Manual, Rapid, Recovery, Resync, Scheduled, Teardown};
+        let data_dir = tempfile::tempdir().unwrap();
+        let state = State::open(data_dir.path()).await.unwrap();
+        assert_eq!(state.history("gold").await.unwrap(), History::default());
+        publish(&state, 1, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        publish(&state, 2, Scheduled, Mode::Incremental, Status::Failed).await;
+        publish(&state, 3, Rapid, Mode::Incremental, Status::Partial).await;
+        publish(&state, 4, Manual, Mode::Incremental, Status::Cancelled).await;
+        publish(&state, 5, Recovery, Mode::Incremental, Status::Succeeded).await;
+        publish(&state, 6, Resync, Mode::Full, Status::Failed).await;
+        let expected = History {
+            standard: Some(second(2)),
+            rapid: Some(second(3)),
+            full: Some(second(1)),
+            resync_tried: None,
+            good: Some(second(3)),
+        };
+        assert_eq!(state.history("gold").await.unwrap(), expected);
+        publish(&state, 7, Manual, Mode::Full, Status::Succeeded).await;
+        assert_eq!(state.history("gold").await.unwrap().full, Some(second(7)));
+        publish(&state, 8, Teardown, Mode::Full, Status::Succeeded).await;
+        assert_eq!(state.history("gold").await.unwrap(), History::default());
+    }
+}
