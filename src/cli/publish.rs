@@ -29,11 +29,13 @@ pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Resul
     }
     let request = Request {
         activation: args.activation,
-        kind: if args.rapid { PublishKind::Rapid } else { PublishKind::Manual },
+        // One of named members does not stand in for a publish of all.
+        kind: if args.rapid || !args.members.is_empty() { PublishKind::Rapid } else { PublishKind::Manual },
         full: args.full,
         members: args.members,
         override_reason: args.override_reason,
         wait: !args.no_wait,
+        unattended: false,
     };
     foreground(&config, &publisher, &request, &cancel, output).await
 }

@@ -108,6 +108,7 @@ impl Publisher {
             members,
             override_reason: None,
             wait: true,
+            unattended: false,
         })
     }
 

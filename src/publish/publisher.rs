@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch};
 use crate::{
-    config::{Activation, Config, Target},
+    config::{Activation, Code, Config, Target},
     resolve::{Fault, PublishPlan, Resolver},
     snapshot::{Keys, MemberKeys, SnapshotStore},
     state::{ActivationLock, ActivationState, NewPublish, State},
@@ -40,6 +40,8 @@ pub struct Request {
     pub override_reason: Option<String>,
     /// Whether to wait for another publish of the activation.
     pub wait: bool,
+    /// Whether nobody stands by: what does not plan then goes on record as a failed publish.
+    pub unattended: bool,
 }
 
 /// Why there is no receipt.
@@ -106,11 +108,7 @@ impl Publisher {
         self.snapshots()?;
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
-        // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
-        let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
-        progress.phase(Phase::Resolving, None);
         let mode = if request.full { Mode::Full } else { activation.mode };
-        let members = named(request, mode, &plan)?;
         let queued = NewPublish {
             activation: activation.name.clone(),
             segment: activation.segment.clone(),
@@ -120,6 +118,14 @@ impl Publisher {
             queued_at,
             override_reason: request.override_reason.clone(),
         };
+        // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
+        let plan = match self.resolver.plan(&self.config, activation).await {
+            Ok(plan) => plan,
+            Err(faults) if request.unattended => return Ok(self.unplanned(queued, &faults).await?),
+            Err(faults) => return Err(PublishError::Config(faults)),
+        };
+        progress.phase(Phase::Resolving, None);
+        let members = named(request, mode, &plan)?;
         let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
         receipt.status = Status::Running;
         receipt.started_at = Some(chrono::Utc::now());
@@ -131,6 +137,25 @@ impl Publisher {
             Run { publisher: self, activation, target, full: request.full, plan, members, retries, progress, cancel };
         let run = run.record(receipt);
         tracing::Instrument::instrument(run, span).await
+    }
+
+    /// A publish that failed because its config does not plan against its sources as they are.
+    async fn unplanned(&self, queued: NewPublish, faults: &[Fault]) -> Result<Receipt, Failure> {
+        let mut receipt = self.state.queue(queued).await?;
+        let sources = faults.iter().all(|fault| matches!(fault.code, Code::MissingFile | Code::SourceUnreadable));
+        let problems = faults.iter().map(|fault| fault.clone().problem(&self.config.places).to_string());
+        receipt.started_at = Some(receipt.queued_at);
+        receipt.finished_at = Some(chrono::Utc::now());
+        receipt.attempts = 1;
+        receipt.status = Status::Failed;
+        receipt.error = Some(Failure {
+            code: if sources { code::SOURCE_UNREADABLE } else { code::SCHEMA_CHANGED }.into(),
+            message: problems.collect::<Vec<_>>().join("; "),
+            remedy: "run `herald check`, and put right what it names in the config or the source".into(),
+            retryable: sources,
+        });
+        self.state.finish(&receipt).await?;
+        Ok(receipt)
     }
 
     /// An activation and its target, by name.

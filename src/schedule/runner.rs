@@ -110,6 +110,7 @@ impl Runner for Publishing {
             members: Vec::new(),
             override_reason: job.override_reason.clone(),
             wait: false,
+            unattended: true,
         };
         match self.publisher.publish(&request, &Silent, cancel).await {
             Ok(receipt) => {

@@ -166,6 +166,7 @@ async fn of_members_of_many_segments_it_says_what_a_publish_does() {
             members: Vec::new(),
             override_reason: Some("a test".into()),
             wait: true,
+            unattended: false,
         };
         publisher.publish(&request, &Silent, &cancel).await.unwrap();
         let held = replay(&home.path(&format!("out/{name}")));

@@ -1,9 +1,11 @@
 //! Starting, stopping, pausing, and what was missed.
 
+use std::fs;
+
 use chrono::{TimeDelta, Utc};
 
-use super::{Running, next, one, published_days_ago, receipts, status, until};
-use crate::support::Home;
+use super::{Running, home, next, one, published_days_ago, receipts, status, until};
+use crate::{publishing::words, support::Home};
 
 #[test]
 fn it_publishes_by_itself_until_it_is_told_to_stop() {
@@ -108,4 +110,31 @@ fn a_config_without_activations_and_a_second_service_are_refused() {
     let (status, error) = home.json(&["run"]);
     assert_eq!((status, error["error"]["code"].as_str()), (1, Some("busy")), "{error}");
     assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn a_source_that_is_gone_stops_only_the_activations_that_need_it() {
+    let home = home(&[("a".into(), "{ every: 1s }"), ("b".into(), "{ every: 1s }")]);
+    let config = fs::read_to_string(home.path("herald.yaml")).unwrap();
+    let config = config.replace("key: id }", "key: id }\n      gone: { path: lake/gone.parquet, key: id }");
+    let config = config.replace("segments:", "segments:\n  nobody: { from: gone, where: 'true' }");
+    home.configure(&config.replacen("segment: everyone", "segment: nobody", 1));
+    home.table("gone", vec![("id", words(&["1"])), ("name", words(&["x"]))]);
+    let last = |name: &str, status: &str| {
+        let named = |receipt: &&serde_json::Value| receipt["activation"] == name && receipt["status"] == status;
+        receipts(&home).iter().find(named).cloned()
+    };
+    let running = Running::start(&home);
+    until("both are published", || last("a", "succeeded").is_some() && last("b", "succeeded").is_some());
+    assert_eq!(running.stop(), Some(0));
+    fs::remove_file(home.path("lake/gone.parquet")).unwrap();
+    let before = last("b", "succeeded").unwrap()["sequence"].as_u64();
+    let running = Running::start(&home);
+    until("one fails and the other goes on", || {
+        last("a", "failed").is_some() && last("b", "succeeded").unwrap()["sequence"].as_u64() > before
+    });
+    assert_eq!(running.stop(), Some(0));
+    let failed = last("a", "failed").unwrap();
+    assert_eq!(failed["error"]["code"], "source_unreadable");
+    assert!(failed["error"]["message"].as_str().unwrap().contains("herald.yaml:"), "{failed}");
 }

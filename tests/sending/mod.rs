@@ -105,6 +105,7 @@ fn request() -> Request {
         members: Vec::new(),
         override_reason: None,
         wait: true,
+        unattended: false,
     }
 }
 

@@ -84,10 +84,7 @@ impl ErrorKind {
 
     /// Whether a request that ended so may have been applied: not where the target looked at it and said no.
     const fn leaves_doubt(self) -> bool {
-        !matches!(
-            self,
-            Self::Unauthorized | Self::Throttled | Self::Missing | Self::Full | Self::Conflict | Self::Refused
-        )
+        !matches!(self, Self::Unauthorized | Self::Throttled | Self::Missing | Self::Full | Self::Refused)
     }
 
     /// What an operator should do.
