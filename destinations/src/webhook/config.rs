@@ -30,6 +30,10 @@ impl Kind for Webhook {
         "change events, signed, to an address of your own"
     }
 
+    fn takes_files(&self) -> bool {
+        false
+    }
+
     fn schema(&self) -> schemars::Schema {
         schemars::schema_for!(Options)
     }
