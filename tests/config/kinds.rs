@@ -67,11 +67,11 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ type: webhook, url: \"https://h/\", secret: s, batch: 10001 }",
-            "2:61: invalid_value: targets.t.batch: at most 10000 is wanted",
+            "2:60: invalid_value: targets.t.batch: at most 10000 is wanted",
         ),
         (
             "{ type: webhook, url: \"https://h/\", secret: s, timeout: 30 }",
-            "2:63: wrong_type: targets.t.timeout: a text such as `30s` is wanted, not an integer",
+            "2:62: wrong_type: targets.t.timeout: a text such as `30s` is wanted, not an integer",
         ),
         (
             "{ type: webhook, url: \"https://h/\", secret: s, headers: { Content-Type: x } }",
