@@ -75,7 +75,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ type: webhook, url: \"https://h/\", secret: s, headers: { Content-Type: x } }",
-            "2:79: invalid_value: targets.t.headers.Content-Type: is set by herald itself: remove it",
+            "2:78: invalid_value: targets.t.headers.Content-Type: is set by herald itself: remove it",
         ),
     ] {
         let lines = faults(options);
