@@ -28,43 +28,48 @@ pub(super) struct Refused {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unclear {
     #[error("it calls itself JSON and is none")]
-    NotJson,
+    BrokenJson,
     #[error("its `rejected` is no list of rows or members")]
-    NotRows,
+    OddList,
     #[error("its `rejected` names a row or a member that was not sent")]
-    NotSent,
+    UnknownRow,
 }
 
 /// The list `rejected` of an answer; `None` where it has none. `json`: whether it calls itself JSON.
 pub(super) fn refused(body: &[u8], json: bool) -> Result<Option<Vec<Refused>>, Unclear> {
     match serde_json::from_slice::<Value>(body) {
-        Err(_) if json && !body.trim_ascii().is_empty() => Err(Unclear::NotJson),
+        Err(_) if json && !body.trim_ascii().is_empty() => Err(Unclear::BrokenJson),
         Err(_) => Ok(None),
         Ok(mut answer) => match answer.get_mut("rejected").map(Value::take) {
             None | Some(Value::Null) => Ok(None),
-            Some(list) => serde_json::from_value(list).map(Some).map_err(|_| Unclear::NotRows),
+            Some(list) => serde_json::from_value(list).map(Some).map_err(|_| Unclear::OddList),
         },
     }
 }
 
 /// The refused rows of the batch; `sent` are the rows of the request, in its order. Each row once, by its first
-/// mention.
-pub(super) fn rejections(refused: Vec<Refused>, batch: &Batch, sent: &[usize]) -> Result<Vec<Rejection>, Unclear> {
+/// mention, and without what `secrets` hides.
+pub(super) fn rejections(
+    refused: Vec<Refused>,
+    batch: &Batch,
+    sent: &[usize],
+    secrets: &Mask,
+) -> Result<Vec<Rejection>, Unclear> {
     let members =
         if refused.iter().any(|refused| refused.row.is_none()) { places(batch, sent) } else { HashMap::new() };
     let mut rejections: Vec<Rejection> = Vec::with_capacity(refused.len());
     let mut named = vec![false; sent.len()];
     for refused in refused {
         let place = match (&refused.row, &refused.member) {
-            (Some(row), _) => Some(*row).filter(|row| *row < sent.len()).ok_or(Unclear::NotSent)?,
-            (None, Some(member)) => *members.get(&plain(member)).ok_or(Unclear::NotSent)?,
-            (None, None) => return Err(Unclear::NotRows),
+            (Some(row), _) => Some(*row).filter(|row| *row < sent.len()).ok_or(Unclear::UnknownRow)?,
+            (None, Some(member)) => *members.get(&plain(member)).ok_or(Unclear::UnknownRow)?,
+            (None, None) => return Err(Unclear::OddList),
         };
         if std::mem::replace(&mut named[place], true) {
             continue;
         }
         let row = sent[place];
-        let mut mask = Mask::default();
+        let mut mask = secrets.clone();
         mask.hide_row(batch, row);
         let message = mask.message(refused.message.as_deref().unwrap_or_default());
         rejections.push(Rejection {
@@ -100,9 +105,15 @@ mod tests {
     use super::*;
     use crate::{conformance::batch, contract::Op};
 
+    fn secrets() -> Mask {
+        let mut secrets = Mask::default();
+        secrets.hide("t0ken");
+        secrets
+    }
+
     fn read(body: &str, sent: &[usize]) -> Result<Vec<Rejection>, Unclear> {
         let refused = refused(body.as_bytes(), true)?.unwrap_or_default();
-        rejections(refused, &batch(Op::Add, 0, 50), sent)
+        rejections(refused, &batch(Op::Add, 0, 50), sent, &secrets())
     }
 
     fn rows(body: &str, sent: &[usize]) -> Vec<usize> {
@@ -122,7 +133,7 @@ mod tests {
         for member in ["42", "\"42\""] {
             let body = format!("{{\"rejected\":[{{\"member\":{member}}}]}}");
             let refused = refused(body.as_bytes(), false).unwrap().unwrap();
-            assert_eq!(rejections(refused, &batch, &[0, 1]).unwrap()[0].row, 1);
+            assert_eq!(rejections(refused, &batch, &[0, 1], &secrets()).unwrap()[0].row, 1);
         }
     }
 
@@ -139,15 +150,15 @@ mod tests {
     #[test]
     fn an_answer_that_names_what_was_not_sent_is_unclear() {
         for (body, why) in [
-            ("{\"rejected\":[{\"row\":2}]}", Unclear::NotSent),
-            ("{\"rejected\":[{\"member\":\"m000002\"}]}", Unclear::NotSent),
-            ("{\"rejected\":[{\"row\":-1}]}", Unclear::NotRows),
-            ("{\"rejected\":[{\"row\":\"1\"}]}", Unclear::NotRows),
-            ("{\"rejected\":[{}]}", Unclear::NotRows),
-            ("{\"rejected\":[1]}", Unclear::NotRows),
-            ("{\"rejected\":3}", Unclear::NotRows),
-            ("{\"rejected\":{\"row\":1}}", Unclear::NotRows),
-            ("{\"rejected\":[{\"row\":1}", Unclear::NotJson),
+            ("{\"rejected\":[{\"row\":2}]}", Unclear::UnknownRow),
+            ("{\"rejected\":[{\"member\":\"m000002\"}]}", Unclear::UnknownRow),
+            ("{\"rejected\":[{\"row\":-1}]}", Unclear::OddList),
+            ("{\"rejected\":[{\"row\":\"1\"}]}", Unclear::OddList),
+            ("{\"rejected\":[{}]}", Unclear::OddList),
+            ("{\"rejected\":[1]}", Unclear::OddList),
+            ("{\"rejected\":3}", Unclear::OddList),
+            ("{\"rejected\":{\"row\":1}}", Unclear::OddList),
+            ("{\"rejected\":[{\"row\":1}", Unclear::BrokenJson),
         ] {
             assert_eq!(read(body, &[0, 1]), Err(why), "{body}");
         }
@@ -158,6 +169,8 @@ mod tests {
         let body = r#"{"rejected":[{"row":0,"code":"bad email","message":"no box Person3@Example.com\nfor m000003"}]}"#;
         let found = read(body, &[3]).unwrap();
         assert_eq!((found[0].code.as_str(), found[0].message.as_str()), ("bad_email", "no box … for …"));
+        let found = read(r#"{"rejected":[{"row":0,"message":"not with T0KEN"}]}"#, &[3]).unwrap();
+        assert_eq!(found[0].message, "not with …");
         let found = read(r#"{"rejected":[{"row":0,"code":"m000003"}]}"#, &[3]).unwrap();
         assert_eq!((found[0].code.as_str(), found[0].message.as_str()), (UNNAMED, SILENT));
     }

@@ -20,7 +20,7 @@ const LONGEST_CODE: usize = 64;
 const LOOKED_AT: usize = 4096;
 
 /// Texts that may not be shown, in lower case.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Mask(Vec<String>);
 
 impl Mask {

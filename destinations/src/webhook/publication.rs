@@ -61,15 +61,17 @@ impl WebhookPublication {
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
             return Ok(Outcome::TooLarge);
         }
+        let secrets = self.receiver.mask();
         let named = refused(&answer.body, answer.json)
-            .and_then(|refused| refused.map(|refused| rejections(refused, batch, sent)).transpose());
+            .and_then(|refused| refused.map(|refused| rejections(refused, batch, sent, &secrets)).transpose());
+        if answer.status.is_success() {
+            let taken = |named: Option<_>| Outcome::Taken(named.unwrap_or_default());
+            return named.map(taken).map_err(|why| self.unclear(&answer, why));
+        }
         match named {
-            Ok(named) if answer.status.is_success() => Ok(Outcome::Taken(named.unwrap_or_default())),
             Ok(Some(named)) if !named.is_empty() => Ok(Outcome::RefusedFor(named)),
-            // Nothing was taken, so nothing is unclear about what an answer like this names.
-            Ok(_) | Err(_) if !answer.status.is_success() => Err(self.refused_whole(&answer, batch, sent)),
-            Ok(_) => Ok(Outcome::Taken(Vec::new())),
-            Err(unclear) => Err(self.unclear(&answer, unclear)),
+            // Nothing was taken, so that an odd list leaves nothing unclear.
+            _ => Err(self.refused_whole(&answer, batch, sent)),
         }
     }
 
