@@ -6,13 +6,15 @@ pub mod conformance;
 pub mod contract;
 pub mod encode;
 pub mod files;
+mod http;
 pub mod identity;
 pub mod local;
 pub mod reference;
 pub mod s3;
+pub mod webhook;
 
 /// Every kind of destination that is compiled in.
-pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND];
+pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, webhook::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use herald_destinations::{
     conformance::{
-        Arranged, Canary, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, rows_of_objects,
+        Arranged, Canary, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, Whole, rows_of_objects,
     },
     contract::{Destination, ErrorKind, RetryPolicy},
     files::FilesDestination,
@@ -82,6 +82,10 @@ impl Harness for LocalHarness {
         walk(&self.root(), &self.root(), &mut files, &mut empty);
         files.retain(|path, _| !is_hidden(path));
         rows_of_objects(&files)
+    }
+
+    fn reads_json(&self) -> bool {
+        false
     }
 
     async fn residue(&self) -> Vec<String> {
@@ -155,6 +159,10 @@ impl Harness for LocalHarness {
 
     fn poison(&self) -> Poison {
         Poison::None { why: "a file takes any record of its columns" }
+    }
+
+    async fn refuse_whole(&self, _: usize) -> Whole {
+        Whole::Never { why: "a file takes any record of its columns" }
     }
 
     fn canary(&self) -> Canary {

@@ -7,3 +7,4 @@ mod local;
 mod reference;
 mod s3;
 mod support;
+mod webhook;

@@ -73,6 +73,10 @@ impl Kind for Local {
         "a folder"
     }
 
+    fn takes_files(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> schemars::Schema {
         schemars::schema_for!(LocalOptions)
     }
@@ -90,6 +94,10 @@ impl Kind for Bucket {
 
     fn summary(&self) -> &'static str {
         "a bucket"
+    }
+
+    fn takes_files(&self) -> bool {
+        true
     }
 
     fn schema(&self) -> schemars::Schema {

@@ -10,6 +10,7 @@ mod records;
 mod remote;
 mod segments;
 mod trouble;
+mod webhook;
 
 use std::sync::Arc;
 

@@ -17,8 +17,12 @@ pub trait Harness: Sized + Send + Sync + 'static {
     async fn destination(&self) -> Arc<dyn Destination>;
 
     /// Every row that a reader of the target sees now, in any order, whether or not a manifest names it.
-    /// File targets hand their objects to [`rows_of_objects`](super::rows_of_objects).
+    /// File targets hand their objects to [`rows_of_objects`](super::rows_of_objects); a target that shows members as
+    /// they arrive has an `add` for each one that it holds.
     async fn visible(&self) -> Vec<Row>;
+
+    /// Whether a reader sees values as JSON has them, and not as text.
+    fn reads_json(&self) -> bool;
 
     /// Names of what stands at the target and is not meant for a reader: temporary files, open uploads, folders
     /// without content. Empty when all is clean.
@@ -33,6 +37,9 @@ pub trait Harness: Sized + Send + Sync + 'static {
 
     /// A row that this target refuses for good.
     fn poison(&self) -> Poison;
+
+    /// Arranges that a batch with the sample's member of this number is refused whole, without a word on rows.
+    async fn refuse_whole(&self, member: usize) -> Whole;
 
     /// A config that holds secrets, as a user would write it.
     fn canary(&self) -> Canary;
@@ -104,6 +111,21 @@ pub enum Poison {
         batch: Batch,
         /// Indices of the rows that must be rejected.
         rejected: Vec<usize>,
+    },
+}
+
+/// Whether a target can refuse a batch without naming rows.
+#[derive(Debug)]
+pub enum Whole {
+    /// It never looks at rows, or always names them: `why` says so. The case then checks that the batch arrives.
+    Never {
+        /// Why no batch is refused whole.
+        why: &'static str,
+    },
+    /// It does.
+    Arranged {
+        /// Connected to the target that does.
+        destination: Arc<dyn Destination>,
     },
 }
 

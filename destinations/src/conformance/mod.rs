@@ -5,7 +5,9 @@
 //! ```
 //!
 //! stamps one test a case into a module `local`. A case that means nothing to a destination is not left out:
-//! its harness arranges what stands in its place and says so ([`Arranged::means`], [`Poison::None`]).
+//! its harness arranges what stands in its place and says so ([`Arranged::means`], [`Poison::None`],
+//! [`Whole::Never`]). Where the promise of a target that shows members as they arrive is another than that of files,
+//! the case asks for that one instead, and its words say which.
 //!
 //! What is read back is read by others' readers (the `parquet` crate, a plain CSV state machine, `serde_json`),
 //! never by the code that wrote it.
@@ -20,8 +22,8 @@ mod sample;
 
 pub use capture::captured_log;
 pub use faulty::{FaultyStore, Step};
-pub use harness::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Trouble};
-pub use read::{Row, csv_fields, rows_of_batch, rows_of_objects};
+pub use harness::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Trouble, Whole};
+pub use read::{Row, csv_fields, rows_of_batch, rows_of_batch_as_json, rows_of_objects};
 pub use sample::{batch, context, every_type, key, schema};
 
 /// Stamps every case of the suite into a module of tests: `conformance_suite!(name, HarnessType)`.
@@ -44,6 +46,9 @@ macro_rules! conformance_suite {
                 commit_twice_gives_the_same_answer,
                 commit_from_another_process_delivers,
                 a_whole_publication_replayed_shows_its_rows_once,
+                a_batch_acknowledged_stays_acknowledged,
+                a_batch_replayed_has_no_second_effect,
+                a_batch_refused_whole_leaves_nothing_of_it,
                 a_poison_row_is_rejected_and_its_neighbours_are_delivered,
                 wrong_credentials_are_named,
                 a_missing_target_is_named,

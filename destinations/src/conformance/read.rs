@@ -7,6 +7,7 @@ use std::{
 
 use arrow::{
     array::{Array, RecordBatch},
+    json::writer::LineDelimited,
     util::display::{ArrayFormatter, FormatOptions},
 };
 use bytes::Bytes;
@@ -38,6 +39,15 @@ pub fn rows_of_batch(batch: &Batch) -> Vec<Row> {
             fields,
         })
         .collect()
+}
+
+/// The same with values as a line of NDJSON has them.
+pub fn rows_of_batch_as_json(batch: &Batch) -> Vec<Row> {
+    let mut text = Vec::new();
+    let mut writer = arrow::json::WriterBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut text);
+    writer.write(&batch.rows).expect("a record as JSON");
+    writer.finish().expect("a record as JSON");
+    rows_of_batch(batch).into_iter().zip(ndjson_rows(&text)).map(|(row, fields)| Row { fields, ..row }).collect()
 }
 
 /// The rows in the parts among `objects` (path → content), told by their extension; other objects, such as

@@ -19,7 +19,8 @@ pub struct Capabilities {
     pub max_rows: Option<usize>,
     /// Publishes to the same target at once; `None`: any number.
     pub parallel: Option<usize>,
-    /// Whether a refused row is named, so that its neighbours need no bisecting.
+    /// Whether a refused row is always named, so that its neighbours need no bisecting. Where rows may be named but
+    /// need not, this is false, and those that are named are answered all the same.
     pub names_rejected_rows: bool,
     /// Whether it passes changes on as events, so that batches must say what changed.
     pub change_events: bool,

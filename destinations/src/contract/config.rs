@@ -12,6 +12,8 @@ pub trait Kind: Debug + Sync + 'static {
     fn name(&self) -> &'static str;
     /// One line for people who choose a kind.
     fn summary(&self) -> &'static str;
+    /// Whether it takes files, so that an activation's `files` mean something to it; others take records.
+    fn takes_files(&self) -> bool;
     /// JSON Schema of the options, the `type` key left out. Secrets are marked `writeOnly`.
     fn schema(&self) -> schemars::Schema;
     /// Reads options that fit [`schema`](Self::schema); relative paths are relative to `folder`. No I/O.

@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Missing,
     /// No space or quota left.
     Full,
-    /// Something else stands where the publish wants to write.
+    /// Something else stands where the publish wants to write: another's object, or a server that speaks otherwise.
     Conflict,
     /// The target understood and said no.
     Refused,
@@ -97,7 +97,9 @@ impl ErrorKind {
             Self::TimedOut => "publish again; if it repeats, look at the target's load and the network between",
             Self::Missing => "create the bucket, container or folder, or correct its name in the target",
             Self::Full => "make space at the target, or raise its quota",
-            Self::Conflict => "remove or rename what stands at the path, or change `files.path`",
+            Self::Conflict => {
+                "see what stands at the target's place: remove or rename it, or correct the target's options or `files.path`"
+            }
             Self::Refused => "read the target's answer above and correct the target's options",
             Self::Cancelled => "publish again when ready; nothing was delivered",
             Self::Internal => "report this as a bug, with the publish id",

@@ -36,6 +36,10 @@ impl Kind for Local {
         "files in a folder on this machine"
     }
 
+    fn takes_files(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> schemars::Schema {
         schema_for!(LocalOptions)
     }

@@ -28,6 +28,10 @@ impl Kind for S3 {
         "files in a bucket of Amazon S3, or of a store that speaks its language"
     }
 
+    fn takes_files(&self) -> bool {
+        true
+    }
+
     fn schema(&self) -> schemars::Schema {
         schemars::schema_for!(Options)
     }

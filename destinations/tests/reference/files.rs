@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use herald_destinations::{
     conformance::{
-        Arranged, Canary, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, rows_of_objects,
+        Arranged, Canary, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, Whole, rows_of_objects,
     },
     contract::{Config, Destination, ErrorKind, RetryPolicy},
     files::FilesDestination,
@@ -26,6 +26,10 @@ impl Harness for FilesHarness {
 
     async fn visible(&self) -> Vec<Row> {
         rows_of_objects(&self.0.objects())
+    }
+
+    fn reads_json(&self) -> bool {
+        false
     }
 
     async fn residue(&self) -> Vec<String> {
@@ -71,6 +75,10 @@ impl Harness for FilesHarness {
 
     fn poison(&self) -> Poison {
         Poison::None { why: "a file takes any record of its columns" }
+    }
+
+    async fn refuse_whole(&self, _: usize) -> Whole {
+        Whole::Never { why: "a file takes any record of its columns" }
     }
 
     fn canary(&self) -> Canary {

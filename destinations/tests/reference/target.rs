@@ -1,12 +1,13 @@
-//! The target in memory that shows members as they arrive.
+//! The target in memory that shows members as they arrive, alone and in the suite that every destination passes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use arrow::buffer::BooleanBuffer;
+use async_trait::async_trait;
 use herald_destinations::{
-    conformance::{batch, context, key},
-    contract::{Changes, Config, ErrorKind, Mode, Op, RetryPolicy, Visibility},
-    reference::{MemoryTarget, Refusal},
+    conformance::{Arranged, Canary, Harness, Outcome, Poison, Row, Trouble, Whole, batch, context, key},
+    contract::{Changes, Config, Destination, ErrorKind, Mode, Op, RetryPolicy, Visibility},
+    reference::{FaultyTarget, MemoryTarget, Mishap, Operation, Refusal, Script},
 };
 
 use super::publish;
@@ -76,3 +77,78 @@ async fn the_log_says_what_changed_where_batches_say_it() {
     assert_eq!(log[2].changed, Some(vec!["email".to_owned(), "score".to_owned()]));
     assert_eq!([log[0].batch, log[2].batch], [0, 1]);
 }
+
+struct TargetHarness(MemoryTarget);
+
+impl TargetHarness {
+    async fn connected(&self, script: &Script) -> Arc<dyn Destination> {
+        FaultyTarget::new(self.0.clone(), script).connect(RetryPolicy::ONCE.into()).await.expect("connect")
+    }
+}
+
+#[async_trait]
+impl Harness for TargetHarness {
+    async fn fresh() -> Self {
+        Self(MemoryTarget::new("suite"))
+    }
+
+    async fn destination(&self) -> Arc<dyn Destination> {
+        self.0.connect(RetryPolicy::default().into()).await.expect("connect")
+    }
+
+    async fn visible(&self) -> Vec<Row> {
+        let held = self.0.records().into_iter();
+        held.map(|(member, fields)| Row { op: "add".to_owned(), member, fields }).collect()
+    }
+
+    fn reads_json(&self) -> bool {
+        false
+    }
+
+    async fn residue(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn damage(&self, _: &str) -> bool {
+        false
+    }
+
+    async fn arrange(&self, trouble: Trouble) -> Arranged {
+        let repeated = Outcome::PassesOnRepeat;
+        let (mishap, outcome) = match trouble {
+            Trouble::WrongCredentials => fails(ErrorKind::Unauthorized),
+            Trouble::MissingTarget => fails(ErrorKind::Missing),
+            Trouble::FullTarget => fails(ErrorKind::Full),
+            Trouble::Occupied => fails(ErrorKind::Conflict),
+            Trouble::Throttled => (Mishap::Throttled(Duration::from_millis(1)), repeated(ErrorKind::Throttled)),
+            Trouble::ServerError => (Mishap::Before(ErrorKind::Unavailable), repeated(ErrorKind::Unavailable)),
+            Trouble::CutConnection => (Mishap::Cut(ErrorKind::Unreachable), repeated(ErrorKind::Unreachable)),
+            Trouble::AnswerLost => (Mishap::After(ErrorKind::TimedOut), repeated(ErrorKind::TimedOut)),
+            Trouble::Deadline => (Mishap::Before(ErrorKind::TimedOut), repeated(ErrorKind::TimedOut)),
+        };
+        let script = Script::new();
+        script.next(Operation::Write, 1, mishap).next(Operation::Probe, 1, mishap);
+        let destination = self.connected(&script).await;
+        Arranged { destination, outcome, at_least: Duration::ZERO, means: "injected: memory knows no such trouble" }
+    }
+
+    fn poison(&self) -> Poison {
+        self.0.refuse(Refusal::named(|_, member| [key(3), key(7)].contains(&member.to_owned())));
+        Poison::Rows { batch: batch(Op::Add, 0, 12), rejected: vec![3, 7] }
+    }
+
+    async fn refuse_whole(&self, member: usize) -> Whole {
+        self.0.refuse(Refusal::whole(move |_, found| found == key(member)));
+        Whole::Arranged { destination: self.destination().await }
+    }
+
+    fn canary(&self) -> Canary {
+        Canary { config: Box::new(self.0.clone()), secrets: Vec::new() }
+    }
+}
+
+fn fails(kind: ErrorKind) -> (Mishap, Outcome) {
+    (Mishap::Before(kind), Outcome::Fails(kind))
+}
+
+herald_destinations::conformance_suite!(suite, TargetHarness);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use bytes::Bytes;
 use herald_destinations::{
-    conformance::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Row, Trouble, rows_of_objects},
+    conformance::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Row, Trouble, Whole, rows_of_objects},
     contract::{Config, Destination, ErrorKind, RetryPolicy},
     kind,
     s3::{Deadlines, S3Config},
@@ -62,6 +62,10 @@ impl Harness for S3Harness {
 
     async fn visible(&self) -> Vec<Row> {
         rows_of_objects(&objects(&self.client, &self.prefix).await)
+    }
+
+    fn reads_json(&self) -> bool {
+        false
     }
 
     async fn residue(&self) -> Vec<String> {
@@ -140,6 +144,10 @@ impl Harness for S3Harness {
 
     fn poison(&self) -> Poison {
         Poison::None { why: "a file takes any record of its columns" }
+    }
+
+    async fn refuse_whole(&self, _: usize) -> Whole {
+        Whole::Never { why: "a file takes any record of its columns" }
     }
 
     fn canary(&self) -> Canary {

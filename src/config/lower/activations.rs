@@ -65,6 +65,11 @@ impl Lowering<'_> {
         if raw.rapid.is_some() && mode == Mode::Full {
             self.incremental_only(&format!("{at}.rapid"));
         }
+        let kind = raw.target.as_ref().and_then(|target| self.names.without_files.get(target).copied());
+        if let Some(kind) = kind.filter(|_| raw.files.is_some()) {
+            let message = format!("a target of type {kind} takes records, not files");
+            self.fault_with(&format!("{at}.files"), Code::Conflict, message, "remove `files`");
+        }
         let (files, keep) = self.files(&at, raw.files.unwrap_or_default(), known);
         let retry = RetryPolicy::default();
         Some(Activation {

@@ -44,6 +44,8 @@ struct Names {
     tables: BTreeSet<String>,
     segments: BTreeSet<String>,
     targets: BTreeSet<String>,
+    /// Of the targets, those that take no files, and their kinds.
+    without_files: BTreeMap<String, &'static str>,
     activations: BTreeSet<String>,
 }
 
@@ -55,6 +57,7 @@ impl Names {
             tables: tables.flat_map(|tables| tables.entries()).map(|entry| entry.key.clone()).collect(),
             segments: keys("segments"),
             targets: keys("targets"),
+            without_files: BTreeMap::new(),
             activations: keys("activations"),
         }
     }

@@ -2,25 +2,40 @@
 
 use std::collections::BTreeMap;
 
-use herald_destinations::contract::Kind;
+use herald_destinations::contract::{ConfigError, Kind};
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Code, Target};
+use crate::config::{Code, Problem, Target};
 
 impl Lowering<'_> {
     pub(super) fn targets(&mut self, entries: Map<String, Json>, kinds: &[&dyn Kind]) -> BTreeMap<String, Target> {
         self.each("targets", entries, |lowering, at, name, mut options: Map<String, Json>| {
             let word = options.shift_remove("type")?;
             let kind = kinds.iter().find(|kind| word == kind.name())?;
-            match kind.parse(Json::Object(options), &lowering.folder(&format!("{at}.type"))) {
+            if !kind.takes_files() {
+                lowering.names.without_files.insert(name.clone(), kind.name());
+            }
+            let options = Json::Object(options);
+            match kind.parse(options.clone(), &lowering.folder(&format!("{at}.type"))) {
                 Ok(config) => Some(Target { name, config }),
                 Err(error) => {
                     let at = if error.key.is_empty() { at } else { format!("{at}.{}", error.key) };
-                    lowering.fault(&at, Code::InvalidValue, error.message);
+                    if quotes(&error, &options) {
+                        lowering.fault(&at, Code::InvalidValue, error.message);
+                    } else {
+                        let (place, message) = (lowering.places.find(&at).cloned(), format!("{at}: {}", error.message));
+                        lowering.problems.push(Problem::new(place, Code::InvalidValue, message));
+                    }
                     None
                 }
             }
         })
     }
+}
+
+/// Whether an error may hold the value that it is about. Where it does not, it helps even with a secret.
+fn quotes(error: &ConfigError, options: &Json) -> bool {
+    let value = options.pointer(&format!("/{}", error.key.replace('.', "/"))).and_then(Json::as_str);
+    value.is_none_or(|value| value.trim().is_empty() || error.message.contains(value.trim()))
 }

@@ -2,10 +2,10 @@ use std::sync::Arc;
 
 use arrow::array::StringArray;
 
-use super::{account, assert_clean, assert_nothing, assert_visible, deliver};
+use super::{account, assert_clean, assert_nothing, assert_visible, assert_visible_as, deliver, shows_at_write};
 use crate::{
-    conformance::{Harness, Poison, batch, context, every_type, key},
-    contract::{Batch, Mode, Op, Visibility},
+    conformance::{Harness, Poison, Whole, batch, context, every_type, key, rows_of_batch, rows_of_batch_as_json},
+    contract::{Batch, ErrorKind, Mode, Op, Visibility},
     files::{Compression, Format},
 };
 
@@ -26,7 +26,8 @@ pub async fn rows_read_back_equal_rows_delivered<H: Harness>() {
     assert_clean(&harness).await;
 }
 
-/// Every type that a record may hold, each with a null.
+/// Every type that a record may hold, each with a null. What a reader sees is the value as text, or, where records
+/// travel as JSON, as a file of NDJSON has it.
 pub async fn every_column_type_arrives_with_its_nulls<H: Harness>() {
     let harness = H::fresh().await;
     let rows = every_type();
@@ -35,7 +36,8 @@ pub async fn every_column_type_arrives_with_its_nulls<H: Harness>() {
     context.schema = rows.schema();
     let batches = [Batch { op: Op::Add, members, rows, changes: None }];
     deliver(harness.destination().await.as_ref(), &context, &batches).await.expect("deliver");
-    assert_visible(&harness, &batches).await;
+    let rows_of = if harness.reads_json() { rows_of_batch_as_json } else { rows_of_batch };
+    assert_visible_as(&harness, &batches, rows_of).await;
 }
 
 /// Each format with each of its compressions; a destination without files sees the same publish nine times.
@@ -57,7 +59,8 @@ pub async fn every_format_reads_back<H: Harness>() {
     }
 }
 
-/// An incremental publish says of each row what to do with it, and whom it is about.
+/// An incremental publish says of each row what to do with it, and whom it is about. A target that shows members as
+/// they arrive does it: of those who were there before, some have a new record, and some are gone.
 pub async fn changes_arrive_with_operation_and_member<H: Harness>() {
     for format in [Format::Parquet, Format::Csv, Format::Ndjson] {
         let harness = H::fresh().await;
@@ -66,8 +69,20 @@ pub async fn changes_arrive_with_operation_and_member<H: Harness>() {
         if format != Format::Parquet {
             context.files.compression = Compression::Gzip;
         }
-        let batches = [batch(Op::Add, 0, 40), batch(Op::Update, 40, 30), batch(Op::Remove, 70, 20)];
-        deliver(harness.destination().await.as_ref(), &context, &batches).await.expect("deliver");
+        let changes = [batch(Op::Add, 0, 40), batch(Op::Update, 40, 30), batch(Op::Remove, 70, 20)];
+        let mut batches = Vec::new();
+        if shows_at_write(&harness).await {
+            // Their records are others' until the update.
+            let held = Batch { members: batch(Op::Add, 40, 60).members, ..batch(Op::Add, 1_040, 60) };
+            let before = crate::conformance::context(Mode::Incremental);
+            let held = std::slice::from_ref(&held);
+            deliver(harness.destination().await.as_ref(), &before, held).await.expect("deliver");
+            assert_visible(&harness, held).await;
+            batches.extend_from_slice(held);
+            (context.sequence, context.previous) = (2, Some(1));
+        }
+        deliver(harness.destination().await.as_ref(), &context, &changes).await.expect("deliver");
+        batches.extend(changes);
         assert_visible(&harness, &batches).await;
     }
 }
@@ -116,6 +131,39 @@ pub async fn a_poison_row_is_rejected_and_its_neighbours_are_delivered<H: Harnes
                 changes: None,
             };
             assert_visible(&harness, &[good]).await;
+        }
+    }
+}
+
+/// A target that refuses a batch whole says so, by an error that makes the runner try halves, and has nothing of it.
+pub async fn a_batch_refused_whole_leaves_nothing_of_it<H: Harness>() {
+    let harness = H::fresh().await;
+    match harness.refuse_whole(7).await {
+        Whole::Never { why } => {
+            assert!(!why.is_empty(), "a harness says why no batch is refused whole");
+            let batches = [batch(Op::Add, 0, 20)];
+            deliver(harness.destination().await.as_ref(), &context(Mode::Full), &batches).await.expect("deliver");
+            assert_visible(&harness, &batches).await;
+        }
+        Whole::Arranged { destination } => {
+            assert!(!destination.capabilities().names_rejected_rows, "rows are refused without being named");
+            let context = context(Mode::Full);
+            let whole = batch(Op::Add, 0, 20);
+            let mut publication = destination.begin(&context).await.expect("begin");
+            for (from, rows) in [(0, 20), (0, 10), (7, 1)] {
+                let answer = publication.write(whole.slice(from, rows)).await;
+                let error = answer.expect_err("a batch with a row that is refused");
+                assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+                assert_nothing(&harness).await;
+            }
+            let good = [whole.slice(10, 10), whole.slice(8, 2), whole.slice(0, 7)];
+            for batch in &good {
+                assert_eq!(publication.write(batch.clone()).await.expect("write"), []);
+            }
+            let ticket = publication.seal(account(&good)).await.expect("seal");
+            destination.commit(&ticket).await.expect("commit");
+            assert_visible(&harness, &good).await;
+            assert_clean(&harness).await;
         }
     }
 }

@@ -8,13 +8,13 @@ mod upkeep;
 mod visibility;
 
 pub use content::{
-    a_poison_row_is_rejected_and_its_neighbours_are_delivered, an_empty_publish_says_so_in_full_mode_only,
-    changes_arrive_with_operation_and_member, every_column_type_arrives_with_its_nulls, every_format_reads_back,
-    rows_read_back_equal_rows_delivered,
+    a_batch_refused_whole_leaves_nothing_of_it, a_poison_row_is_rejected_and_its_neighbours_are_delivered,
+    an_empty_publish_says_so_in_full_mode_only, changes_arrive_with_operation_and_member,
+    every_column_type_arrives_with_its_nulls, every_format_reads_back, rows_read_back_equal_rows_delivered,
 };
 pub use idempotence::{
-    a_whole_publication_replayed_shows_its_rows_once, commit_from_another_process_delivers,
-    commit_twice_gives_the_same_answer, names_are_equal_across_attempts,
+    a_batch_replayed_has_no_second_effect, a_whole_publication_replayed_shows_its_rows_once,
+    commit_from_another_process_delivers, commit_twice_gives_the_same_answer, names_are_equal_across_attempts,
     two_publications_at_once_do_not_disturb_each_other,
 };
 pub use secrets::no_secret_and_no_address_is_shown;
@@ -28,13 +28,15 @@ pub use upkeep::{
     verify_finds_what_is_missing_and_what_differs,
 };
 pub use visibility::{
-    a_publication_dropped_anywhere_leaves_nothing_once_discarded, discard_after_begin_leaves_nothing,
-    discard_after_seal_leaves_nothing, discard_after_write_leaves_nothing, discard_never_undoes_a_commit,
-    discard_with_nothing_there_is_a_no_op, nothing_is_visible_before_commit,
+    a_batch_acknowledged_stays_acknowledged, a_publication_dropped_anywhere_leaves_nothing_once_discarded,
+    discard_after_begin_leaves_nothing, discard_after_seal_leaves_nothing, discard_after_write_leaves_nothing,
+    discard_never_undoes_a_commit, discard_with_nothing_there_is_a_no_op, nothing_is_visible_before_commit,
 };
 
+use std::collections::BTreeMap;
+
 use super::{Harness, Row, rows_of_batch};
-use crate::contract::{Account, Batch, Delivered, Destination, Error, PublishContext, Ticket};
+use crate::contract::{Account, Batch, Delivered, Destination, Error, Op, PublishContext, Ticket, Visibility};
 
 /// What the runner would count for these batches.
 fn account(batches: &[Batch]) -> Account {
@@ -42,9 +44,9 @@ fn account(batches: &[Batch]) -> Account {
     for batch in batches {
         let rows = batch.rows.num_rows() as u64;
         match batch.op {
-            crate::contract::Op::Add => account.added += rows,
-            crate::contract::Op::Update => account.updated += rows,
-            crate::contract::Op::Remove => account.removed += rows,
+            Op::Add => account.added += rows,
+            Op::Update => account.updated += rows,
+            Op::Remove => account.removed += rows,
         }
     }
     account.resolved = account.added + account.updated;
@@ -73,16 +75,38 @@ async fn deliver(
     destination.commit(&ticket).await
 }
 
-fn expected(batches: &[Batch]) -> Vec<Row> {
-    let mut rows: Vec<Row> = batches.iter().flat_map(rows_of_batch).collect();
+/// What a reader sees once these are delivered: of files every row, of a target that shows members as they arrive
+/// those that it holds after all of them.
+fn expected(visibility: Visibility, batches: &[Batch], rows_of: fn(&Batch) -> Vec<Row>) -> Vec<Row> {
+    let mut rows: Vec<Row> = batches.iter().flat_map(rows_of).collect();
+    if visibility == Visibility::AtWrite {
+        let mut held = BTreeMap::new();
+        for row in rows {
+            let member = row.member.clone();
+            if row.op == Op::Remove.as_str() {
+                held.remove(&member);
+            } else {
+                held.insert(member, Row { op: Op::Add.as_str().to_owned(), ..row });
+            }
+        }
+        rows = held.into_values().collect();
+    }
     rows.sort();
     rows
 }
 
+async fn shows_at_write<H: Harness>(harness: &H) -> bool {
+    harness.destination().await.capabilities().visibility == Visibility::AtWrite
+}
+
 async fn assert_visible<H: Harness>(harness: &H, batches: &[Batch]) {
+    assert_visible_as(harness, batches, rows_of_batch).await;
+}
+
+async fn assert_visible_as<H: Harness>(harness: &H, batches: &[Batch], rows_of: fn(&Batch) -> Vec<Row>) {
     let mut visible = harness.visible().await;
     visible.sort();
-    let expected = expected(batches);
+    let expected = expected(harness.destination().await.capabilities().visibility, batches, rows_of);
     assert_eq!(visible.len(), expected.len(), "rows at the target");
     for (found, wanted) in visible.iter().zip(&expected) {
         assert_eq!(found, wanted);

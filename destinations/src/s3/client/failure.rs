@@ -1,16 +1,18 @@
 //! The SDK's errors, told apart and stripped of anything secret.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ConnectorError, ErrorMetadata, ProvideErrorMetadata, SdkError},
     operation::RequestId,
 };
-use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::s3::error::{Failure, Stage};
+use crate::{
+    http::pause,
+    s3::error::{Failure, Stage},
+};
 
 /// What stands in place of a secret.
 const BLANK: &str = "…";
@@ -50,15 +52,6 @@ fn answered(meta: &ErrorMetadata, raw: &HttpResponse) -> Failure {
                 || matches!(meta.code(), Some("AuthorizationHeaderMalformed" | "PermanentRedirect"))
         }),
     }
-}
-
-/// Seconds, or a date as HTTP writes it.
-fn pause(header: &str) -> Option<Duration> {
-    if let Ok(seconds) = header.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = DateTime::parse_from_rfc2822(header.trim()).ok()?;
-    Some((date.with_timezone(&Utc) - Utc::now()).to_std().unwrap_or(Duration::ZERO))
 }
 
 fn region_in(body: &[u8]) -> Option<String> {
@@ -117,15 +110,6 @@ fn broken(stage: Stage, error: &(dyn Error + 'static)) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_pause_is_seconds_or_a_date() {
-        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
-        assert_eq!(pause("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        let soon = (Utc::now() + Duration::from_secs(90)).to_rfc2822();
-        assert!(pause(&soon).is_some_and(|pause| (80..=90).contains(&pause.as_secs())), "{soon}");
-        assert_eq!(pause("soon"), None);
-    }
 
     #[test]
     fn a_region_is_read_out_of_an_answer() {

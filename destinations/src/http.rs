@@ -1,0 +1,28 @@
+//! What destinations behind an HTTP API have in common.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+/// The pause of a `Retry-After` header: seconds, or a date as HTTP writes it.
+pub(crate) fn pause(header: &str) -> Option<Duration> {
+    if let Ok(seconds) = header.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = DateTime::parse_from_rfc2822(header.trim()).ok()?;
+    Some((date.with_timezone(&Utc) - Utc::now()).to_std().unwrap_or(Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_seconds_or_a_date() {
+        assert_eq!(pause("7"), Some(Duration::from_secs(7)));
+        assert_eq!(pause("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let soon = (Utc::now() + Duration::from_secs(90)).to_rfc2822();
+        assert!(pause(&soon).is_some_and(|pause| (80..=90).contains(&pause.as_secs())), "{soon}");
+        assert_eq!(pause("soon"), None);
+    }
+}
