@@ -9,5 +9,6 @@ mod publishing;
 #[path = "../destinations/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the servers' other users are in the tests of the destinations")]
 mod servers;
+mod simulation;
 mod state;
 mod support;

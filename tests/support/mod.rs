@@ -126,7 +126,7 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Applies manifests in the order of their sequence, as the contract tells consumers to.
-fn replay(folder: &Path) -> Records {
+pub(crate) fn replay(folder: &Path) -> Records {
     let mut manifests: Vec<(u64, PathBuf, Value)> = files(folder)
         .into_iter()
         .filter(|path| path.to_str().unwrap().ends_with("manifest.json"))

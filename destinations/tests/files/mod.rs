@@ -42,7 +42,12 @@ fn dense(first: usize, rows: usize) -> Batch {
         Arc::new((first..first + rows).map(|row| Some(hash(row))).collect::<StringArray>()),
         Arc::new((first..first + rows).map(|row| (row % 3 != 0).then_some(row as i64)).collect::<Int64Array>()),
     ];
-    Batch { op: Op::Add, members: Arc::new(keys), rows: RecordBatch::try_new(schema, columns).expect("columns"), changes: None }
+    Batch {
+        op: Op::Add,
+        members: Arc::new(keys),
+        rows: RecordBatch::try_new(schema, columns).expect("columns"),
+        changes: None,
+    }
 }
 
 #[tokio::test]
