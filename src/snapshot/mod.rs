@@ -14,6 +14,8 @@
 mod compaction;
 mod delta;
 mod fingerprint;
+#[cfg(test)]
+mod generated;
 mod key;
 mod layer;
 mod merge;
