@@ -16,7 +16,7 @@ BENCH       ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-setup lint bench release clean
+.PHONY: help setup build demo test test-setup soak lint bench release clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-setup: setup
 
 test: test-setup lint ## Sets up what the tests need, lints, runs them all
 	cargo nextest run $(CARGO_FLAGS)
+
+soak: test-setup ## Runs for long what is tested at random: histories, kills. HERALD_SIM_SEED= HERALD_SIM_STEPS=
+	cargo nextest run $(CARGO_FLAGS) --profile soak --run-ignored only -E 'test(/(^|::)soak_/)'
 
 # No advisories here: they come from the network, and change while the code does not.
 lint: test-setup ## Formatting, clippy, licences and banned crates

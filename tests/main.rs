@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod config_examples;
+mod corpus;
 mod oracle;
 mod publishing;
 #[path = "../destinations/tests/support/mod.rs"]

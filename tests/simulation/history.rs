@@ -33,6 +33,11 @@ pub(crate) enum Step {
     Publish(Ask),
     /// Two processes publish at once.
     Race,
+    /// Somebody asks what a publish would do.
+    Preview {
+        /// Everything anew.
+        full: bool,
+    },
 }
 
 /// A publish, and what goes wrong with it.
@@ -51,10 +56,16 @@ pub(crate) struct Ask {
 pub(crate) struct Rates {
     pub(crate) cut: usize,
     pub(crate) fault: usize,
+    /// Changes of the config.
+    pub(crate) change: usize,
+    /// Previews.
+    pub(crate) preview: usize,
 }
 
 /// As a bad week has it.
-pub(crate) const USUAL: Rates = Rates { cut: 20, fault: 12 };
+pub(crate) const USUAL: Rates = Rates { cut: 20, fault: 12, change: 40, preview: 6 };
+/// A day on which hardly anything works, watched closely.
+pub(crate) const BAD_DAY: Rates = Rates { cut: 30, fault: 50, change: 0, preview: 100 };
 
 /// Files of the default path have a folder a publish; of the others the folder is shared.
 const PATHS: [&str; 3] =
@@ -81,10 +92,15 @@ impl History {
             for _ in 0..random.pick(&[0, 1, 2, 5, 12]) {
                 steps.push(Step::Edit(Edit::drawn(random)));
             }
-            for _ in 0..random.pick(&[0, 0, 0, 1, 2]) {
-                steps.push(Step::Change(Change::drawn(random)));
+            for _ in 0..2 {
+                if random.percent(rates.change) {
+                    steps.push(Step::Change(Change::drawn(random)));
+                }
             }
             steps.push(if random.percent(5) { Step::Race } else { Step::Publish(Ask::drawn(random, rates)) });
+            if random.percent(rates.preview) {
+                steps.push(Step::Preview { full: random.percent(20) });
+            }
         }
         // Whatever happened before, a publish that nothing disturbs brings the target to what is wanted.
         steps.push(Step::Publish(Ask { overridden: true, ..Ask::default() }));

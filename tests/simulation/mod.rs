@@ -22,8 +22,9 @@ mod target;
 mod wanted;
 mod world;
 
+pub(crate) use self::random::Random;
 use self::{
-    history::{History, Rates, USUAL},
+    history::{BAD_DAY, History, Rates, USUAL},
     shrink::{live, shrunk},
     world::Tally,
 };
@@ -93,8 +94,16 @@ shares! {
     target_receipts_and_model_agree_over_random_histories_7: 7,
 }
 
+/// A publish every quarter of an hour. After each, what is owed is what the program says and what the model says; what
+/// was delivered is what consumers applied; the last publish delivers all the rest.
+#[test]
+fn over_a_day_of_faults_every_record_is_delivered_or_still_owed() {
+    let tally = explore(24, 24 * 4, BAD_DAY);
+    assert!(tally.failed >= 20 && tally.died >= 8 && tally.recovered >= 3 && tally.delivered > 100, "{tally:?}");
+}
+
 /// A number from the environment.
-fn number(name: &str) -> Option<u64> {
+pub(crate) fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use herald::publish::{Receipt, Status};
+use herald::publish::{Preview, Receipt, Status};
 use herald_destinations::contract::{Account, Mode};
 
 use super::{
@@ -117,6 +117,20 @@ impl Expected {
             _ => Account { owed: self.sent(), ..self.counts },
         };
         ensure!(receipt.counts == counts, "wanted {counts:?}: {receipt:?}");
+        Ok(())
+    }
+
+    /// Holds a preview against this: all that would be sent is owed.
+    pub(crate) fn check_preview(&self, preview: &Preview) -> Checked {
+        let trips = preview.guards.iter().find(|judgement| judgement.trips).map(|judgement| judgement.name);
+        let counts = Account { owed: self.sent(), ..self.counts };
+        ensure!(preview.counts == counts && preview.mode == self.mode, "wanted {counts:?}: {preview:?}");
+        ensure!(preview.suppressed_by == self.suppressed_by, "wanted {:?}: {preview:?}", self.suppressed_by);
+        ensure!(preview.withheld == self.withheld, "wanted {:?}: {preview:?}", self.withheld);
+        let blocked = self.blocked.and_then(|code| code.strip_prefix("guard_"));
+        ensure!(trips == blocked, "{blocked:?} should trip: {preview:?}");
+        let shown: usize = preview.sample.iter().map(|batch| batch.rows.num_rows()).sum();
+        ensure!(shown as u64 == self.sent().min(3), "{shown} records of a sample");
         Ok(())
     }
 }

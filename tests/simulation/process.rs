@@ -15,7 +15,7 @@ use std::{
 
 use herald::{
     config,
-    publish::{Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Request},
+    publish::{Phase, Preview, Progress, PublishError, PublishKind, Publisher, Receipt, Request, Silent},
 };
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -86,6 +86,14 @@ impl Process {
             Err(payload) if payload.is::<Death>() => Ended::Died,
             Err(payload) => panic::resume_unwind(payload),
         }
+    }
+
+    /// What a publish would do.
+    pub(crate) fn preview(&self, full: bool) -> Result<Preview, String> {
+        let publisher = self.publisher.as_ref().ok_or("no publisher")?;
+        let never = CancellationToken::new();
+        let preview = self.runtime.block_on(publisher.preview("a", full, 3, &Silent, &never));
+        preview.map_err(|error| format!("{error:?}"))
     }
 }
 

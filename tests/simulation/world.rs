@@ -164,6 +164,7 @@ impl<'a> World<'a> {
             }
             Step::Publish(ask) => self.publish(*ask),
             Step::Race => self.race(),
+            Step::Preview { full } => self.preview(*full),
         }
     }
 
@@ -206,6 +207,22 @@ impl<'a> World<'a> {
         });
         let ended: Vec<Ended> = ended.into_iter().map(|ended| ended.unwrap_or(Ended::Died)).collect();
         self.settle(Ask::default(), &ended)
+    }
+
+    /// What is owed to the target, by the program and by the model.
+    fn preview(&mut self, full: bool) -> Checked {
+        self.ready(0)?;
+        let preview = self.processes[0].as_ref().ok_or("no process")?.preview(full)?;
+        self.expected(full, false).check_preview(&preview)?;
+        let receipts = self.receipts()?;
+        ensure!(receipts.iter().all(|receipt| receipt.sequence <= self.sequence), "a preview is on record");
+        self.look()
+    }
+
+    /// What a publish must do now.
+    fn expected(&self, full: bool, overridden: bool) -> Expected {
+        let wanted = wanted(&self.definition, &self.lake, self.history.keys);
+        Expected::of(&self.definition, &wanted, self.held.as_ref(), full, overridden)
     }
 
     /// Holds what is on record, and what stands at the target, against the model.
@@ -269,8 +286,7 @@ impl<'a> World<'a> {
         }
         ensure!(self.in_flight.is_none(), "begun while another was in flight: {receipt:?}");
         self.tally.publishes += 1;
-        let wanted = wanted(&self.definition, &self.lake, self.history.keys);
-        let expected = Expected::of(&self.definition, &wanted, self.held.as_ref(), ask.full, ask.overridden);
+        let expected = self.expected(ask.full, ask.overridden);
         match receipt.status {
             Status::Queued | Status::Running => {
                 self.in_flight = Some(InFlight { id: receipt.id, expected, visible: false });
