@@ -6,8 +6,11 @@ use std::{fs, path::PathBuf};
 #[allow(unreachable_pub, reason = "the fuzz targets' own crate shows them")]
 mod entries;
 
+/// What a fuzz target calls.
+type Entry = fn(&[u8]);
+
 /// Every file of a target's corpus, by its entry function; how many there are.
-fn replay(target: &str, entry: fn(&[u8])) -> usize {
+fn replay(target: &str, entry: Entry) -> usize {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut count = 0;
     for file in fs::read_dir(&folder).unwrap() {
@@ -22,7 +25,7 @@ fn replay(target: &str, entry: fn(&[u8])) -> usize {
 
 #[test]
 fn the_corpus_of_every_fuzz_target_breaks_no_promise() {
-    let targets: [(&str, fn(&[u8])); 4] = [
+    let targets: [(&str, Entry); 4] = [
         ("config", entries::config),
         ("manifest", entries::manifest),
         ("ticket", entries::ticket),

@@ -40,7 +40,7 @@ pub(crate) enum Cut {
 #[derive(Debug)]
 pub(crate) enum Ended {
     /// There is an answer.
-    Answered(Result<Receipt, PublishError>),
+    Answered(Result<Box<Receipt>, PublishError>),
     /// The process is no more.
     Died,
 }
@@ -81,7 +81,7 @@ impl Process {
         let _inside = self.runtime.enter();
         let mortal = Mortal { inner: Box::pin(publisher.publish(&request, &watch, &cancel)), watch: &watch, waits: 0 };
         match panic::catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(mortal))) {
-            Ok(Some(answer)) => Ended::Answered(answer),
+            Ok(Some(answer)) => Ended::Answered(answer.map(Box::new)),
             Ok(None) => Ended::Died,
             Err(payload) if payload.is::<Death>() => Ended::Died,
             Err(payload) => panic::resume_unwind(payload),

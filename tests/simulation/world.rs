@@ -349,7 +349,7 @@ impl<'a> World<'a> {
                 if in_flight {
                     ensure!(receipt.status == Status::Failed && ask.fault.is_some(), "not ended: {receipt:?}");
                 } else {
-                    ensure!(stored == Some(receipt), "on record is {stored:?}, said was {receipt:?}");
+                    ensure!(stored == Some(receipt.as_ref()), "on record is {stored:?}, said was {receipt:?}");
                 }
             }
         }
