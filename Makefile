@@ -37,8 +37,8 @@ test-setup: setup
 test: test-setup lint ## Sets up what the tests need, lints, runs them all
 	cargo nextest run $(CARGO_FLAGS)
 
-soak: test-setup ## Runs the long tests that `make test` leaves out
-	cargo nextest run $(CARGO_FLAGS) --run-ignored only -E 'test(soak)'
+soak: test-setup ## Runs the long tests that `make test` leaves out. HERALD_SIM_SEED= HERALD_SIM_STEPS=
+	cargo nextest run $(CARGO_FLAGS) --profile soak --run-ignored only -E 'test(soak)'
 
 # No advisories here: they come from the network, and change while the code does not.
 lint: test-setup ## Formatting, clippy, licences and banned crates

@@ -4,6 +4,7 @@
 mod cli;
 mod config;
 mod config_examples;
+mod corpus;
 mod explain;
 mod oracle;
 mod publishing;
@@ -12,5 +13,6 @@ mod sending;
 #[path = "../destinations/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the servers' other users are in the tests of the destinations")]
 mod servers;
+mod simulation;
 mod state;
 mod support;

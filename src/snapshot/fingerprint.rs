@@ -20,7 +20,8 @@ use super::secret::Keys;
 /// Bytes of a fingerprint.
 pub(super) const WIDTH: i32 = 16;
 
-/// One fingerprint a row. Field names count: a renamed field is a changed record.
+/// One fingerprint a row. Field names count, and so do the forms of their values: a renamed field is a changed record,
+/// and so is one that was the float 0 and is the integer 0 now.
 ///
 /// # Errors
 /// When a column is of a type that has no canonical form.
@@ -43,16 +44,31 @@ pub fn fingerprints(records: &RecordBatch, secret: &Keys) -> Result<FixedSizeBin
     FixedSizeBinaryArray::try_new(WIDTH, Buffer::from_vec(out), None)
 }
 
-/// Folds the field names into the key, once for all rows.
+/// Folds the fields' names and forms into the key, once for all rows.
 fn seed(records: &RecordBatch, secret: &Keys) -> (u64, u64) {
     let (first, second) = secret.fingerprint;
     let mut hasher = SipHasher13::new_with_keys(first, second);
     for field in records.schema_ref().fields() {
         hasher.write(field.name().as_bytes());
-        hasher.write(&[0]);
+        hasher.write(&[0, form(field.data_type())]);
     }
     let hash = hasher.finish128();
     (hash.h1, hash.h2)
+}
+
+/// Tells apart values that may have the same canonical bytes: those of another kind, and their nulls.
+fn form(data_type: &DataType) -> u8 {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => 1,
+        DataType::Dictionary(_, values) => form(values),
+        DataType::Float16 | DataType::Float32 | DataType::Float64 => 2,
+        DataType::Boolean => 3,
+        DataType::Decimal128(..) => 4,
+        DataType::Date32 => 5,
+        DataType::Timestamp(..) => 6,
+        whole if whole.is_integer() => 7,
+        _ => 8,
+    }
 }
 
 /// A column, ready to hand out the canonical bytes of a row.
@@ -238,13 +254,20 @@ mod tests {
     }
 
     #[test]
-    fn layout_does_not_count_but_names_and_borders_do() {
+    fn layout_does_not_count_but_names_kinds_and_borders_do() {
         let one = of(vec![("a", Arc::new(StringArray::from(vec!["x"]))), ("b", Arc::new(Int32Array::from(vec![1])))]);
         let two =
             of(vec![("a", Arc::new(StringViewArray::from(vec!["x"]))), ("b", Arc::new(Int64Array::from(vec![1])))]);
         assert_eq!(one, two);
         let named = of(vec![("c", Arc::new(StringArray::from(vec!["x"]))), ("b", Arc::new(Int32Array::from(vec![1])))]);
         assert_ne!(one, named);
+        let of_one = |column: ArrayRef| of(vec![("a", column)]);
+        let zeros = [
+            of_one(Arc::new(Int64Array::from(vec![0]))),
+            of_one(Arc::new(Float64Array::from(vec![0.0]))),
+            of_one(Arc::new(StringArray::from(vec!["0"]))),
+        ];
+        assert!(zeros[0] != zeros[1] && zeros[1] != zeros[2] && zeros[0] != zeros[2]);
         let pair = |left: Option<&str>, right: Option<&str>| {
             of(vec![("a", Arc::new(StringArray::from(vec![left]))), ("b", Arc::new(StringArray::from(vec![right])))])
         };

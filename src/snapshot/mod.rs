@@ -17,6 +17,8 @@ mod compaction;
 mod delta;
 mod fields;
 mod fingerprint;
+#[cfg(test)]
+mod generated;
 mod gone;
 mod key;
 mod layer;

@@ -55,9 +55,9 @@ impl Pointer {
 
     /// Whether reading base and layers costs enough to merge them.
     pub fn wants_compaction(&self) -> bool {
-        let layered: u64 = self.layers.iter().skip(1).map(|layer| layer.rows).sum();
+        let layered = self.layers.iter().skip(1).map(|layer| layer.rows).fold(0, u64::saturating_add);
         let base = self.layers.first().map_or(0, |layer| layer.rows);
-        self.layers.len() > MOST_LAYERS || (self.layers.len() > 1 && layered * BASE_PER_LAYER_ROW > base)
+        self.layers.len() > MOST_LAYERS || (self.layers.len() > 1 && layered.saturating_mul(BASE_PER_LAYER_ROW) > base)
     }
 }
 

@@ -57,10 +57,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
             "{ type: s3, bucket: partner, path_style: 1 }",
             "2:47: wrong_type: targets.t.path_style: a boolean is wanted, not an integer",
         ),
-        (
-            "{ type: webhook, secret: s }",
-            "2:3: missing_key: targets.t: the key `url` is missing",
-        ),
+        ("{ type: webhook, secret: s }", "2:3: missing_key: targets.t: the key `url` is missing"),
         (
             "{ type: webhook, secret: s, url: nowhere }",
             "2:39: invalid_value: targets.t.url: is no address: expected `https://host[:port]/path`",

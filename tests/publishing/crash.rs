@@ -5,7 +5,10 @@ use std::{fs, thread, time::Duration};
 use herald::publish::crash::MOMENTS;
 
 use super::{config, integers, words};
-use crate::support::{Home, count, files};
+use crate::{
+    simulation::Random,
+    support::{Home, count, files},
+};
 
 const ACTIVATION: &str = "
     segment: everyone
@@ -42,8 +45,8 @@ fn assert_whole(home: &Home, moment: u64) {
     assert_eq!(named, all.len(), "killed after {moment} ms: a part without manifest in {all:?}");
 }
 
-#[test]
-fn killed_at_any_moment_nothing_is_lost_half_visible_or_sent_twice() {
+/// Kills one publish a moment, each a share of a whole publish's time, and publishes after it; how many died in time.
+fn killed_at(moments: impl Iterator<Item = f64>) -> u32 {
     let home = Home::new(&config(ACTIVATION, ""));
     lake(&home, 0);
     home.publish(&["a"]);
@@ -53,11 +56,10 @@ fn killed_at_any_moment_nothing_is_lost_half_visible_or_sent_twice() {
     home.publish(&["a"]);
     let whole = u64::try_from(started.elapsed().as_millis()).unwrap();
     let mut killed = 0;
-    for step in 1..=16_u64 {
-        lake(&home, i64::try_from(step).unwrap() * 500);
+    for (step, share) in (1..).zip(moments) {
+        lake(&home, step * 500);
         let mut child = home.command(&["publish", "a", "--quiet"]).stderr(std::process::Stdio::null()).spawn().unwrap();
-        // Spread over the whole publish, denser towards its end, where it seals, commits and acknowledges.
-        let moment = whole * (step * step) / 256 + step;
+        let moment = (whole as f64 * share) as u64;
         thread::sleep(Duration::from_millis(moment));
         child.kill().unwrap();
         killed += u32::from(!child.wait().unwrap().success());
@@ -72,6 +74,13 @@ fn killed_at_any_moment_nothing_is_lost_half_visible_or_sent_twice() {
         let (status, verified) = home.json(&["verify", "a"]);
         assert_eq!(status, 0, "{verified}");
     }
+    killed
+}
+
+#[test]
+fn killed_at_any_moment_nothing_is_lost_half_visible_or_sent_twice() {
+    // Spread over the whole publish, denser towards its end, where it seals, commits and acknowledges.
+    let killed = killed_at((1..=16).map(|step| f64::from(step * step) / 256.0 + 0.005));
     assert!(killed >= 8, "only {killed} of 16 publishes were killed in time to test anything");
 }
 
@@ -142,4 +151,16 @@ fn aborted_at_every_named_moment_nothing_is_lost_half_visible_or_sent_twice() {
         "seal_stored",
     ];
     assert_eq!(cut, expected);
+}
+
+#[test]
+#[ignore = "takes minutes: make soak"]
+fn soak_killed_at_200_random_moments() {
+    let mut random = Random::new(crate::simulation::number("HERALD_SIM_SEED").unwrap_or(1));
+    // Half of them in the last third, where it seals, commits and acknowledges.
+    let share = |random: &mut Random| random.below(10_000) as f64 / 10_000.0;
+    let mut moment = |number: i32| if number % 2 == 0 { share(&mut random) } else { 0.66 + share(&mut random) * 0.36 };
+    // In several homes: who looks at a target reads all that was ever published to it.
+    let killed: u32 = (0..8).map(|_| killed_at((0..25).map(&mut moment))).sum();
+    assert!(killed >= 120, "only {killed} of 200 publishes were killed in time to test anything");
 }

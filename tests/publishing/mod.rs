@@ -1,6 +1,7 @@
 //! Publishes over small lakes, from config to files and back.
 
 mod crash;
+mod cuts;
 mod delta;
 mod full_disk;
 mod pins;

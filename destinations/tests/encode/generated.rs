@@ -1,8 +1,16 @@
-//! Random rows survive the text formats, whatever they hold and however they are cut into batches.
+//! Random rows survive the formats, whatever they hold and however they are cut into batches.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StringViewArray};
+use arrow::{
+    array::{
+        Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, RecordBatch,
+        StringArray, StringViewArray, TimestampMicrosecondArray,
+    },
+    buffer::{NullBuffer, OffsetBuffer},
+    compute::concat_batches,
+    datatypes::{DataType, Field},
+};
 use herald_destinations::{
     conformance::csv_fields,
     files::{Compression, CsvOptions, FileOptions, Format, Quote},
@@ -54,8 +62,55 @@ fn encoded(options: &FileOptions, rows: &Rows) -> String {
     String::from_utf8(runtime.block_on(encode(options, &batches(rows)))).expect("UTF-8")
 }
 
+/// A row of the types that the text formats have no values of their own for.
+type Typed = (Option<bool>, Option<i32>, Option<i64>, Option<i64>, Option<Vec<Option<String>>>);
+
+fn typed() -> impl Strategy<Value = Typed> {
+    (
+        option::of(any::<bool>()),
+        option::of(-800_000..3_000_000_i32),
+        option::of(any::<i64>()),
+        option::of(-99_999_999_999..=99_999_999_999_i64),
+        option::of(vec(option::of(text()), 0..4)),
+    )
+}
+
+fn typed_columns(rows: &[Typed]) -> Vec<(&'static str, ArrayRef)> {
+    let decimals = rows.iter().map(|row| row.3.map(i128::from)).collect::<Decimal128Array>();
+    let lists = || rows.iter().map(|row| row.4.as_deref());
+    let item = Arc::new(Field::new("item", DataType::Utf8, true));
+    let items: StringArray = lists().flatten().flatten().map(Option::as_deref).collect();
+    let lengths = OffsetBuffer::from_lengths(lists().map(|list| list.map_or(0, <[_]>::len)));
+    let nulls: NullBuffer = lists().map(|list| list.is_some()).collect();
+    vec![
+        ("flag", Arc::new(rows.iter().map(|row| row.0).collect::<BooleanArray>())),
+        ("day", Arc::new(rows.iter().map(|row| row.1).collect::<Date32Array>())),
+        ("time", Arc::new(rows.iter().map(|row| row.2).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))),
+        ("price", Arc::new(decimals.with_precision_and_scale(12, 3).expect("it fits"))),
+        ("list", Arc::new(ListArray::new(item, lengths, Arc::new(items), Some(nulls)))),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn parquet_reads_back(
+        rows in rows(),
+        typed in vec(typed(), 40),
+        compression in prop_oneof![Just(Compression::None), Just(Compression::Snappy), Just(Compression::Zstd)],
+    ) {
+        let count = rows.texts.len();
+        let [first, second] = batches(&rows);
+        let texts = concat_batches(&first.schema(), [&first, &second]).expect("one schema");
+        let mut all = typed_columns(&typed[..count]);
+        all.extend(["a", "b", "c", "d"].into_iter().zip(texts.columns().iter().cloned()));
+        let whole = columns(all);
+        let parts = [whole.slice(0, rows.cut), whole.slice(rows.cut, count - rows.cut)];
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let content = runtime.block_on(encode(&options(Format::Parquet, compression), &parts));
+        prop_assert_eq!(super::parquet::read(content), super::parquet::plain(&whole));
+    }
 
     #[test]
     fn csv_reads_back(

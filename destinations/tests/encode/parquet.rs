@@ -14,7 +14,7 @@ use parquet::{arrow::arrow_reader::ParquetRecordBatchReaderBuilder, basic::Compr
 
 use super::{columns, encode, options};
 
-fn read(content: Vec<u8>) -> RecordBatch {
+pub(super) fn read(content: Vec<u8>) -> RecordBatch {
     let builder = ParquetRecordBatchReaderBuilder::try_new(Bytes::from(content)).expect("parquet");
     let schema = builder.schema().clone();
     let batches: Vec<_> = builder.build().expect("a reader").map(|batch| batch.expect("rows")).collect();
@@ -22,7 +22,7 @@ fn read(content: Vec<u8>) -> RecordBatch {
 }
 
 /// What readers are told of the rows: the plain types.
-fn plain(batch: &RecordBatch) -> RecordBatch {
+pub(super) fn plain(batch: &RecordBatch) -> RecordBatch {
     let schema = Arc::new(plain_schema(&batch.schema()));
     let columns = schema.fields().iter().zip(batch.columns());
     let columns = columns.map(|(field, array)| cast(array, field.data_type()).expect("a cast")).collect();

@@ -1,5 +1,6 @@
 //! The kind `s3`, against real servers and scripted ones.
 
+mod cuts;
 mod faults;
 mod objects;
 mod roles;

@@ -2,6 +2,7 @@
 
 pub(crate) mod moto;
 pub(crate) mod proxy;
+pub(crate) mod relay;
 pub(crate) mod seaweed;
 mod shared;
 

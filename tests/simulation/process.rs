@@ -1,0 +1,171 @@
+//! A process that publishes, and that can die at any moment.
+
+use std::{
+    fmt,
+    future::Future,
+    panic::{self, AssertUnwindSafe},
+    path::Path,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use herald::{
+    config,
+    publish::{Phase, Preview, Progress, PublishError, PublishKind, Publisher, Receipt, Request, Silent},
+};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::target::Folder;
+
+/// How a publish is cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The process dies as a phase begins, or so many steps of its task later.
+    Die {
+        /// From here on.
+        phase: Phase,
+        /// Times that the task waits before it is no more.
+        waits: u32,
+    },
+    /// Somebody stops the publish as a phase begins.
+    Cancel(Phase),
+}
+
+/// How a publish ended, seen from its process.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// There is an answer.
+    Answered(Result<Box<Receipt>, PublishError>),
+    /// The process is no more.
+    Died,
+}
+
+/// A publisher with a runtime of its own.
+pub(crate) struct Process {
+    publisher: Option<Publisher>,
+    runtime: Runtime,
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Process")
+    }
+}
+
+impl Process {
+    /// Starts one in a folder with a config; its one target is `folder`.
+    pub(crate) fn start(home: &Path, folder: &Folder) -> Result<Self, String> {
+        let mut config = config::load(&home.join("herald.yaml")).map_err(|problems| problems.render(false))?;
+        for target in config.targets.values_mut() {
+            target.config = Box::new(folder.clone());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| error.to_string())?;
+        let publisher = runtime.block_on(Publisher::open(Arc::new(config))).map_err(|failure| failure.to_string())?;
+        Ok(Self { publisher: Some(publisher), runtime })
+    }
+
+    /// One publish of the one activation.
+    pub(crate) fn publish(&self, full: bool, override_reason: Option<String>, cut: Option<Cut>) -> Ended {
+        let Some(publisher) = &self.publisher else { return Ended::Died };
+        let request = Request {
+            activation: "a".to_owned(),
+            kind: PublishKind::Manual,
+            full,
+            members: Vec::new(),
+            override_reason,
+            wait: true,
+            unattended: false,
+        };
+        let cancel = CancellationToken::new();
+        let watch = Watch { cut, reached: AtomicBool::new(false), cancel: cancel.clone() };
+        // A publish that dies gives its connections back to the runtime.
+        let _inside = self.runtime.enter();
+        let mortal = Mortal { inner: Box::pin(publisher.publish(&request, &watch, &cancel)), watch: &watch, waits: 0 };
+        match panic::catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(mortal))) {
+            Ok(Some(answer)) => Ended::Answered(answer.map(Box::new)),
+            Ok(None) => Ended::Died,
+            Err(payload) if payload.is::<Death>() => Ended::Died,
+            Err(payload) => panic::resume_unwind(payload),
+        }
+    }
+
+    /// What a publish would do.
+    pub(crate) fn preview(&self, full: bool) -> Result<Preview, String> {
+        let publisher = self.publisher.as_ref().ok_or("no publisher")?;
+        let never = CancellationToken::new();
+        let preview = self.runtime.block_on(publisher.preview("a", full, 3, &Silent, &never));
+        preview.map_err(|error| format!("{error:?}"))
+    }
+}
+
+impl Drop for Process {
+    /// What the process had begun on other threads ends before another one starts, as it would if it had been killed.
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        if let Some(publisher) = self.publisher.take() {
+            self.runtime.block_on(publisher.state().clone().close());
+        }
+    }
+}
+
+/// Unwinds a publish at the very point where it dies.
+struct Death;
+
+/// Knows how far a publish has come, and cuts it short.
+#[derive(Debug)]
+struct Watch {
+    cut: Option<Cut>,
+    reached: AtomicBool,
+    cancel: CancellationToken,
+}
+
+impl Progress for Watch {
+    fn phase(&self, phase: Phase, _: Option<u64>) {
+        match self.cut {
+            Some(Cut::Die { phase: at, waits }) if at == phase => {
+                if waits == 0 {
+                    panic::resume_unwind(Box::new(Death));
+                }
+                self.reached.store(true, Ordering::SeqCst);
+            }
+            Some(Cut::Cancel(at)) if at == phase => self.cancel.cancel(),
+            _ => {}
+        }
+    }
+
+    fn advance(&self, _: u64) {}
+}
+
+/// A publish that is dropped after it has waited so many times past its phase.
+struct Mortal<'a, F> {
+    inner: Pin<Box<F>>,
+    watch: &'a Watch,
+    waits: u32,
+}
+
+impl<F: Future> Future for Mortal<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.inner.as_mut().poll(context) {
+            Poll::Ready(answer) => Poll::Ready(Some(answer)),
+            Poll::Pending => {
+                if let Some(Cut::Die { waits, .. }) = self.watch.cut
+                    && self.watch.reached.load(Ordering::SeqCst)
+                {
+                    self.waits += 1;
+                    if self.waits >= waits {
+                        return Poll::Ready(None);
+                    }
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
