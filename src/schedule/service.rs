@@ -7,6 +7,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::{StreamExt, stream};
 use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +45,9 @@ impl Default for Settings {
 /// After settling failed, the same activation is left alone for this, and twice as long each further time.
 const SETTLE_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_SETTLE_PAUSE: Duration = Duration::from_secs(300);
+
+/// Most activations that are settled side by side.
+const SETTLED_AT_ONCE: usize = 8;
 
 /// The scheduler.
 #[derive(Debug)]
@@ -320,12 +324,16 @@ async fn settle(runner: Arc<dyn Runner>, let_alone: HashSet<String>) -> Event {
             Vec::new()
         }
     };
-    let mut settled = Vec::new();
-    for name in left.into_iter().filter(|name| !let_alone.contains(name)) {
-        let result = runner.settle(&name).await;
-        settled.push((name, result));
-    }
-    Event::Settled(settled)
+    // Side by side: a target that does not answer holds up nobody else's.
+    let settle = |name: String| {
+        let runner = &runner;
+        async move {
+            let result = runner.settle(&name).await;
+            (name, result)
+        }
+    };
+    let left = left.into_iter().filter(|name| !let_alone.contains(name));
+    Event::Settled(stream::iter(left).map(settle).buffer_unordered(SETTLED_AT_ONCE).collect().await)
 }
 
 fn delta(duration: Duration) -> TimeDelta {
