@@ -132,7 +132,10 @@ impl Run<'_> {
                     "the target holds publishes of `{}` up to number {last}, and there is no snapshot",
                     context.activation
                 ),
-                remedy: "restore the data folder, or publish once with `--full`".into(),
+                remedy: format!(
+                    "restore the data folder, rebuild the snapshot with `herald adopt {}`, or publish once with `--full`",
+                    context.activation
+                ),
                 retryable: false,
             });
         }

@@ -6,13 +6,17 @@
 //!                                                                                          one transaction
 //! ```
 
+mod adopt;
 mod before;
+mod chain;
 pub mod code;
 pub mod crash;
 mod dead_letters;
 mod delivery;
 mod explain;
+mod fetch;
 mod guards;
+mod key_file;
 mod ledger;
 mod outgoing;
 mod pending;
@@ -32,6 +36,7 @@ mod teardown;
 mod verification;
 mod work;
 
+pub use adopt::{Adopted, AdoptedFrom};
 pub use dead_letters::DeadLetter;
 pub use explain::{Explanation, Outcome, Presence, Step};
 pub use guards::{Judgement, judge};

@@ -211,7 +211,7 @@ fn busy(activation: &str) -> Failure {
     }
 }
 
-fn deleted(activation: &str) -> Failure {
+pub(super) fn deleted(activation: &str) -> Failure {
     Failure {
         code: "deleted".into(),
         message: format!("`{activation}` was deleted"),

@@ -30,6 +30,7 @@ mod settling;
 mod store;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use delta::{Delta, delta};
 pub use fields::{changed_fields, field_prints};
@@ -44,6 +45,7 @@ pub use rows::{Columns, Holding, Rows, Sent};
 pub use secret::Keys;
 pub use settling::{Answers, Range, Settled};
 pub use store::{Layer, Pointer, SnapshotStore};
+pub use texts::TextKeys;
 
 /// Folder of all snapshots, in the data folder.
 pub(crate) const FOLDER: &str = "snapshots";
