@@ -93,6 +93,7 @@ impl Publisher {
         }
         self.snapshots()?;
         let _lock = self.lock(name, true, cancel, progress).await?;
+        self.take_over(activation, target, true, cancel, progress).await?;
         self.settle(activation, target).await?;
         let row = self.state.snapshot(name).await.map_err(Failure::from)?;
         if row.is_some_and(|row| row.identity == self.identity(activation, target)) {
@@ -112,7 +113,7 @@ impl Adoption<'_> {
     async fn adopt(&self, target: &Target, keys: Option<&Path>, folder: &Path) -> Result<Adopted, Failure> {
         std::fs::create_dir_all(folder).map_err(|error| code::disk(&error, "make the spool's folder"))?;
         let destination = self.publisher.connect(self.activation, target).await?;
-        let manifests = destination.manifests(&self.context()).await?;
+        let manifests = self.manifests(&destination).await?;
         let last = manifests.iter().map(|manifest| manifest.sequence).max();
         let (replayed, from) = match keys {
             Some(file) => (self.from_keys(file, folder).await?, AdoptedFrom::Keys),
@@ -125,6 +126,21 @@ impl Adoption<'_> {
         let members = pointer.members;
         self.record(target, pointer, last).await?;
         Ok(Adopted { activation: self.activation.name.clone(), members, sequence: last, from })
+    }
+
+    /// The activation's manifests, behind those that it had under its former name and goes on from.
+    async fn manifests(&self, destination: &Arc<dyn Destination>) -> Result<Vec<Manifest>, Failure> {
+        let own = destination.manifests(&self.context(&self.activation.name)).await?;
+        let Some(was) = self.activation.was.as_deref() else { return Ok(own) };
+        let follows = match own.first() {
+            None => u64::MAX,
+            Some(first) if first.mode == Mode::Full => return Ok(own),
+            Some(first) => first.previous.unwrap_or(0),
+        };
+        let mut all = destination.manifests(&self.context(was)).await?;
+        all.retain(|manifest| manifest.sequence <= follows);
+        all.extend(own);
+        Ok(all)
     }
 
     async fn replay(&self, rows: u64, folder: &Path) -> Result<Replay, Failure> {
@@ -236,13 +252,13 @@ impl Adoption<'_> {
         publisher.acknowledge(&receipt, pending).await
     }
 
-    /// Enough for the target to find the activation's manifests.
-    fn context(&self) -> PublishContext {
+    /// Enough for the target to find the manifests of an activation.
+    fn context(&self, activation: &str) -> PublishContext {
         PublishContext {
             publish: self.id,
             sequence: 0,
             previous: None,
-            activation: self.activation.name.clone(),
+            activation: activation.to_owned(),
             segment: self.activation.segment.clone(),
             mode: self.activation.mode,
             started_at: chrono::Utc::now(),

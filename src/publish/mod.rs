@@ -26,6 +26,7 @@ mod publisher;
 mod reasons;
 mod receipt;
 mod recovery;
+mod rename;
 mod run;
 mod scratch;
 mod send;

@@ -105,6 +105,7 @@ impl Publisher {
         }
         self.snapshots()?;
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
+        self.take_over(activation, target, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
         // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
         let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;

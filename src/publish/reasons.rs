@@ -184,6 +184,9 @@ async fn last_delivery(run: &Run<'_>, found: &Found) -> Result<Step, Failure> {
                 format!("{} sent it last, and its answer is not known", named(&receipt))
             }
             Some(receipt) => format!("{} last delivered it", named(&receipt)),
+            None if entry.fingerprint.is_none() => {
+                "the snapshot was rebuilt, and does not say which record of it the target holds".to_owned()
+            }
             None => format!("publish number {} last delivered it", entry.sequence),
         }),
     };

@@ -28,11 +28,15 @@ impl Publisher {
     /// # Errors
     /// An unknown activation, or a state that can't be read.
     pub async fn plan_delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Withdrawal, PublishError> {
-        let (activation, _) = self.activation(name)?;
+        let (activation, target) = self.activation(name)?;
         match on_delete.unwrap_or(activation.on_delete) {
             OnDelete::Keep => Ok(Withdrawal { activation: name.into(), data: "keep", paths: Vec::new() }),
             OnDelete::Purge => {
-                Ok(Withdrawal { activation: name.into(), data: "purge", paths: self.delivered_paths(name).await? })
+                let mut paths = Vec::new();
+                for name in self.names_of(activation, target).await? {
+                    paths.extend(self.delivered_paths(name).await?);
+                }
+                Ok(Withdrawal { activation: name.into(), data: "purge", paths })
             }
         }
     }
@@ -53,6 +57,7 @@ impl Publisher {
         let (activation, target) = self.activation(name)?;
         let never = CancellationToken::new();
         let _lock = self.lock(name, true, &never, &Silent).await?;
+        self.take_over(activation, target, true, &never, &Silent).await?;
         self.settle(activation, target).await?;
         let now = chrono::Utc::now();
         let queued = NewPublish {

@@ -28,6 +28,7 @@ mod rows;
 mod secret;
 mod settling;
 mod store;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod texts;

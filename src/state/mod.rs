@@ -15,6 +15,7 @@ mod publishes;
 mod sending;
 mod settle;
 mod snapshots;
+mod takeover;
 
 pub use activations::{ActivationRow, ActivationState};
 pub use audit::AuditEntry;
