@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Failure, Phase, Progress, PublishError, Publisher, Status,
+    Failure, Ledger, Phase, Progress, PublishError, Publisher, Status,
     chain::{chain, refused},
     code,
     fetch::fetch,
@@ -116,15 +116,13 @@ impl Adoption<'_> {
         let manifests = self.manifests(&destination).await?;
         let last = manifests.iter().map(|manifest| manifest.sequence).max();
         let (replayed, from) = match keys {
-            Some(file) => (self.from_keys(file, folder).await?, AdoptedFrom::Keys),
+            Some(file) => (self.replay_keys(file, folder).await?, AdoptedFrom::Keys),
             None => {
                 let chain = chain(&self.activation.name, manifests)?;
-                (self.from_manifests(&destination, &chain, folder).await?, AdoptedFrom::Manifests)
+                (self.replay_manifests(&destination, &chain, folder).await?, AdoptedFrom::Manifests)
             }
         };
-        let pointer = self.write(&replayed, last.unwrap_or(0))?;
-        let members = pointer.members;
-        self.record(target, pointer, last).await?;
+        let members = self.record(target, &replayed, last).await?;
         Ok(Adopted { activation: self.activation.name.clone(), members, sequence: last, from })
     }
 
@@ -148,7 +146,7 @@ impl Adoption<'_> {
         self.plan.replay(folder, rows, secret, self.cancel).await
     }
 
-    async fn from_keys(&self, file: &Path, folder: &Path) -> Result<Replayed, Failure> {
+    async fn replay_keys(&self, file: &Path, folder: &Path) -> Result<Replayed, Failure> {
         let bytes = std::fs::metadata(file).map_or(0, |metadata| metadata.len());
         let mut replay = self.replay(bytes / LINE, folder).await?;
         let (file, codec) = (file.to_owned(), self.plan.codec().clone());
@@ -160,7 +158,7 @@ impl Adoption<'_> {
     }
 
     /// Parts come to this machine one at a time, so that no more than one takes space on the disk.
-    async fn from_manifests(
+    async fn replay_manifests(
         &self,
         destination: &Arc<dyn Destination>,
         chain: &[Manifest],
@@ -231,16 +229,25 @@ impl Adoption<'_> {
         Ok(Pointer { members: base.rows, layers: vec![base], ..store.empty(replayed.buckets()) })
     }
 
-    /// Puts the snapshot in force, with a receipt of its own that moves no record. Its sequence, and so that of every
-    /// publish after it, is past the last one that consumers have seen.
-    async fn record(&self, target: &Target, pointer: Pointer, last: Option<u64>) -> Result<(), Failure> {
+    /// Writes the snapshot and puts it in force, with a receipt of its own that moves no record. Its sequence, and so that
+    /// of every publish after it, is past the last one that consumers have seen. Returns how many members it holds.
+    async fn record(&self, target: &Target, replayed: &Replayed, last: Option<u64>) -> Result<u64, Failure> {
         let (publisher, activation) = (self.publisher, self.activation);
         let mut receipt = publisher.queue_recovery(activation).await?;
         if let Some(last) = last.filter(|last| receipt.sequence <= *last) {
             publisher.state.renumber(&mut receipt, last).await?;
         }
+        let written = self.write(replayed, receipt.sequence);
         receipt.finished_at = Some(chrono::Utc::now());
+        let pointer = match written {
+            Ok(pointer) => pointer,
+            Err(failure) => {
+                publisher.fail(&mut receipt, &Ledger::default(), Status::Failed, failure.clone()).await?;
+                return Err(failure);
+            }
+        };
         receipt.status = Status::Succeeded;
+        let members = pointer.members;
         let standing = Standing { pointer, fields: notes(activation, self.plan.schema()), sequence: last };
         let pending = Pending {
             receipt: receipt.clone(),
@@ -249,7 +256,8 @@ impl Adoption<'_> {
             sending: None,
             looked: Looked::At(Vec::new()),
         };
-        publisher.acknowledge(&receipt, pending).await
+        publisher.acknowledge(&receipt, pending).await?;
+        Ok(members)
     }
 
     /// Enough for the target to find the manifests of an activation.

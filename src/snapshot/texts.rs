@@ -30,7 +30,7 @@ impl KeyCodec {
     /// When the keys can't be brought into the stored form.
     pub fn read_members(&self, texts: &StringArray) -> Result<TextKeys, ArrowError> {
         if let [_] = self.types() {
-            return Ok(TextKeys { keys: self.read_columns(&[texts.clone()])?, ambiguous: None });
+            return Ok(TextKeys { keys: self.read_columns(std::slice::from_ref(texts))?, ambiguous: None });
         }
         let parts = self.types().len();
         let (mut rows, mut columns) = (Vec::with_capacity(texts.len()), vec![Vec::with_capacity(texts.len()); parts]);

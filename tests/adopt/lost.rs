@@ -125,6 +125,27 @@ fn there_must_be_something_to_adopt_and_no_snapshot() {
 }
 
 #[test]
+fn an_adoption_that_is_killed_holds_or_can_be_done_again() {
+    let home = published();
+    lose_state(&home);
+    let crashed = home.command(&["adopt", "a"]).env("HERALD_CRASH_AT", "acknowledged").output().unwrap();
+    assert!(!crashed.status.success());
+    assert!(refused(&home, &["a"]).1.contains("has a snapshot"));
+    assert_eq!(counts(&home.publish(&["a"])), [0, 4, 0, 0]);
+}
+
+#[test]
+fn what_is_known_of_an_adopted_member_is_explained() {
+    let home = published();
+    lose_state(&home);
+    adopt(&home, &["a"]);
+    let ran = home.run(&["explain", "a", "b", "--json"]);
+    let explained: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(explained["held"], "yes", "{explained:#}");
+    assert!(ran.stdout.contains("rebuilt the snapshot"), "{explained:#}");
+}
+
+#[test]
 fn a_deleted_activation_is_not_adopted() {
     let home = published();
     home.run(&["delete", "a", "--keep"]);

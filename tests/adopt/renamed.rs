@@ -62,7 +62,7 @@ fn what_a_crash_left_of_the_former_name_is_settled_before_it_is_taken_over() {
 }
 
 #[test]
-fn a_crash_right_after_taking_over_loses_nothing() {
+fn crashes_around_taking_over_lose_nothing_and_leave_nothing() {
     let home = home(INCREMENTAL);
     people(&home, &[("p", "Ann"), ("q", "Bo")]);
     home.publish(&["a"]);
@@ -70,6 +70,10 @@ fn a_crash_right_after_taking_over_loses_nothing() {
     // The files of the former name, which a crash may leave.
     let left = fs::read_dir(home.path("herald-data/snapshots/a")).unwrap().next().unwrap().unwrap().path();
     let bytes = fs::read(&left).unwrap();
+    // And one of the new name that no pointer names, as a crash before taking over leaves.
+    let early = home.path("herald-data/snapshots/b/early-renamed.parquet");
+    fs::create_dir_all(early.parent().unwrap()).unwrap();
+    fs::write(&early, "cut short").unwrap();
     let crashed = home.command(&["publish", "b"]).env("HERALD_CRASH_AT", "queued").output().unwrap();
     assert!(!crashed.status.success());
     fs::create_dir_all(left.parent().unwrap()).unwrap();
@@ -77,6 +81,7 @@ fn a_crash_right_after_taking_over_loses_nothing() {
     people(&home, &[("p", "Ann")]);
     assert_eq!(counts(&home.publish(&["b"])), [0, 0, 1, 1]);
     assert!(!home.path("herald-data/snapshots/a").exists(), "what served the former name is gone");
+    assert!(!early.exists());
 }
 
 #[test]
