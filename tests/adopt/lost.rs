@@ -103,8 +103,10 @@ fn a_manifest_that_is_missing_in_between_is_noticed() {
     people(&home, &[("z", "Zoe")]);
     let third = home.publish(&["a"]);
     assert_eq!(manifest(&home.path("out"), &third)["previous"], 2);
-    let second = crate::support::files(&home.path("out")).into_iter().filter(|path| path.ends_with("manifest.json"));
-    let second = second.filter(|path| fs::read_to_string(path).unwrap().contains("\"sequence\": 2")).last().unwrap();
+    let is_second = |path: &std::path::PathBuf| {
+        path.ends_with("manifest.json") && fs::read_to_string(path).unwrap().contains("\"sequence\": 2")
+    };
+    let second = crate::support::files(&home.path("out")).into_iter().find(is_second).unwrap();
     fs::remove_file(second).unwrap();
     lose_state(&home);
     let (status, error) = refused(&home, &["a"]);
