@@ -1,6 +1,7 @@
 //! Herald from outside: one binary for all, so that the engine is linked once.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is their way to fail")]
 
+mod adopt;
 mod cli;
 mod config;
 mod config_examples;

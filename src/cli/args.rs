@@ -80,6 +80,8 @@ pub(super) enum Command {
     Delete(Delete),
     /// Lets a deleted activation that is still in the config live again
     Recreate(Name),
+    /// Rebuilds a lost snapshot from what stands at the target
+    Adopt(Adopt),
     /// Shows who published, overrode, paused and deleted
     Audit(Audit),
     /// Prints the config's JSON Schema
@@ -211,6 +213,15 @@ pub(super) struct Delete {
     /// Only shows what would be taken back
     #[arg(long)]
     pub(super) plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Adopt {
+    /// Name of the activation
+    pub(super) activation: String,
+    /// Takes the members from this file, a key a line, and not from the target's manifests
+    #[arg(long, value_name = "FILE")]
+    pub(super) keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

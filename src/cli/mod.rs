@@ -1,6 +1,7 @@
 //! The command line: one file per command, beside what they share.
 
 mod account;
+mod adopt;
 mod args;
 mod audit;
 mod check;
@@ -103,6 +104,7 @@ async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, 
         Command::Verify(args) => verify::run(global, &args, output).await,
         Command::Pause(args) => pause::run(global, &args.activation, true, output).await,
         Command::Resume(args) => pause::run(global, &args.activation, false, output).await,
+        Command::Adopt(args) => adopt::run(global, &args, output).await,
         Command::Audit(args) => audit::run(global, args.limit, output).await,
         Command::Schema => schema::run(output),
     }

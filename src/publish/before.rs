@@ -36,20 +36,21 @@ impl Run<'_> {
 
     /// Whether another publish has been acknowledged since.
     async fn moved_on(&self, standing: &Standing) -> Result<bool, Failure> {
-        let row = self.publisher.state.snapshot(&self.activation.name).await?;
+        let row = self.publisher.stands_on(self.activation, self.target).await?;
         let now = row.and_then(|row| serde_json::from_value::<Standing>(row.pointer).ok());
         Ok(now.is_some_and(|now| now.pointer != standing.pointer))
     }
 
     async fn before_in(&self, mode: Mode, tries: u32) -> Result<Before, Failure> {
         let (publisher, plan) = (self.publisher, &self.plan);
-        let row = publisher.state.snapshot(&self.activation.name).await?;
+        let row = publisher.stands_on(self.activation, self.target).await?;
         // Another place, or another table: what is held there says nothing of this one.
         let (found, identity) = (row.is_some(), publisher.identity(self.activation, self.target));
         let row = row.filter(|row| row.identity == identity);
         if found && row.is_none() {
             tracing::warn!("the target or the table changed: beginning anew, and leaving what the former one holds");
         }
+        let owner = row.as_ref().map_or_else(|| self.activation.name.clone(), |row| row.activation.clone());
         let standing: Option<Standing> =
             row.map(|row| serde_json::from_value(row.pointer)).transpose().map_err(|error| Failure {
                 code: code::SNAPSHOT_UNREADABLE.into(),
@@ -59,7 +60,7 @@ impl Run<'_> {
             })?;
         let wanted = plan.buckets().await?;
         let Some(standing) = standing else { return Ok(Before { standing: None, snapshot: None, buckets: wanted }) };
-        let snapshot = match publisher.snapshots()?.open(&self.activation.name, &standing.pointer) {
+        let snapshot = match publisher.snapshots()?.open(&owner, &standing.pointer) {
             // A preview holds no lock: a publish may have put another snapshot in this one's place meanwhile.
             Err(_) if tries > 1 && self.moved_on(&standing).await? => {
                 return Box::pin(self.before_in(mode, tries - 1)).await;
@@ -132,7 +133,10 @@ impl Run<'_> {
                     "the target holds publishes of `{}` up to number {last}, and there is no snapshot",
                     context.activation
                 ),
-                remedy: "restore the data folder, or publish once with `--full`".into(),
+                remedy: format!(
+                    "restore the data folder, rebuild the snapshot with `herald adopt {}`, or publish once with `--full`",
+                    context.activation
+                ),
                 retryable: false,
             });
         }

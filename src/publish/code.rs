@@ -18,6 +18,10 @@ pub const MEMORY_EXCEEDED: &str = "memory_exceeded";
 pub const SNAPSHOT_UNREADABLE: &str = "snapshot_unreadable";
 /// The target holds publishes of this activation, but no snapshot knows of them.
 pub const SNAPSHOT_MISSING: &str = "snapshot_missing";
+/// What the target holds can't be told from what stands there, or a snapshot stands already.
+pub const NOT_ADOPTABLE: &str = "not_adoptable";
+/// A file of keys holds what is no key, or can't be read.
+pub(crate) const KEYS_UNREADABLE: &str = "keys_unreadable";
 /// Another publish of the activation runs.
 pub const BUSY: &str = "busy";
 /// Stopped by a signal.

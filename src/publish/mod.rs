@@ -6,13 +6,17 @@
 //!                                                                                          one transaction
 //! ```
 
+mod adopt;
 mod before;
+mod chain;
 pub mod code;
 pub mod crash;
 mod dead_letters;
 mod delivery;
 mod explain;
+mod fetch;
 mod guards;
+mod key_file;
 mod ledger;
 mod outgoing;
 mod pending;
@@ -22,6 +26,7 @@ mod publisher;
 mod reasons;
 mod receipt;
 mod recovery;
+mod rename;
 mod run;
 mod scratch;
 mod send;
@@ -33,6 +38,7 @@ mod teardown;
 mod verification;
 mod work;
 
+pub use adopt::{Adopted, AdoptedFrom};
 pub use dead_letters::DeadLetter;
 pub use explain::{Explanation, Outcome, Presence, Step};
 pub use guards::{Judgement, judge};

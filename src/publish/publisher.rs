@@ -107,6 +107,7 @@ impl Publisher {
         }
         self.snapshots()?;
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
+        self.take_over(activation, target, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
         let mode = if request.full { Mode::Full } else { activation.mode };
         let queued = NewPublish {
@@ -241,7 +242,7 @@ fn busy(activation: &str) -> Failure {
     }
 }
 
-fn deleted(activation: &str) -> Failure {
+pub(super) fn deleted(activation: &str) -> Failure {
     Failure {
         code: "deleted".into(),
         message: format!("`{activation}` was deleted"),

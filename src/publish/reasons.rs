@@ -4,7 +4,7 @@ use chrono::SecondsFormat;
 use herald_destinations::contract::Mode;
 
 use super::{
-    DeadLetter, Failure, Receipt,
+    DeadLetter, Failure, PublishKind, Receipt,
     before::Before,
     explain::{Entry, Found, Outcome, Presence, Step},
     run::Run,
@@ -180,6 +180,12 @@ async fn last_delivery(run: &Run<'_>, found: &Found) -> Result<Step, Failure> {
     let delivered = match &found.entry {
         None => None,
         Some(entry) => Some(match state.receipt_numbered(activation, entry.sequence).await? {
+            Some(receipt) if receipt.kind == PublishKind::Recovery => {
+                format!(
+                    "{} rebuilt the snapshot, which does not say what record of it the target holds",
+                    named(&receipt)
+                )
+            }
             Some(receipt) if entry.fingerprint.is_none() => {
                 format!("{} sent it last, and its answer is not known", named(&receipt))
             }

@@ -151,6 +151,14 @@ impl Publisher {
 
     /// A receipt of its own for the settling; it moves no record.
     async fn record_recovery(&self, activation: &Activation) -> Result<(), Failure> {
+        let mut receipt = self.queue_recovery(activation).await?;
+        receipt.finished_at = Some(chrono::Utc::now());
+        receipt.status = Status::Succeeded;
+        Ok(self.state.finish(&receipt).await?)
+    }
+
+    /// A receipt, not ended yet, of what moves no record.
+    pub(super) async fn queue_recovery(&self, activation: &Activation) -> Result<Receipt, Failure> {
         let now = chrono::Utc::now();
         let mut receipt = self
             .state
@@ -165,10 +173,8 @@ impl Publisher {
             })
             .await?;
         receipt.started_at = Some(now);
-        receipt.finished_at = Some(chrono::Utc::now());
-        receipt.status = Status::Succeeded;
         receipt.attempts = 1;
-        Ok(self.state.finish(&receipt).await?)
+        Ok(receipt)
     }
 }
 

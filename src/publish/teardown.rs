@@ -34,7 +34,9 @@ impl Publisher {
         let mut withdrawal = Withdrawal { activation: name.into(), data: "keep", paths: Vec::new(), members: 0 };
         if on_delete.unwrap_or(activation.on_delete) == OnDelete::Purge {
             withdrawal.data = "purge";
-            withdrawal.paths = self.delivered_paths(name).await?;
+            for name in self.names_of(activation, target).await? {
+                withdrawal.paths.extend(self.delivered_paths(name).await?);
+            }
             if target.config.capabilities().visibility == Visibility::AtWrite {
                 let held = self.state.snapshot(name).await.map_err(Failure::from)?;
                 withdrawal.members = held.map_or(0, |snapshot| snapshot.rows);
@@ -59,6 +61,7 @@ impl Publisher {
         let (activation, target) = self.activation(name)?;
         let never = CancellationToken::new();
         let _lock = self.lock(name, true, &never, &Silent).await?;
+        self.take_over(activation, target, true, &never, &Silent).await?;
         self.settle(activation, target).await?;
         let now = chrono::Utc::now();
         let queued = NewPublish {

@@ -18,9 +18,11 @@ mod listing;
 mod members;
 mod membership;
 mod narrow;
+mod part;
 mod plan;
 mod record;
 mod related;
+mod replay;
 mod rule;
 mod sets;
 mod sieve;
@@ -45,7 +47,9 @@ use datafusion::{
 pub use self::{
     examine::Examined,
     fault::Fault,
+    part::FetchedPart,
     plan::PublishPlan,
+    replay::{Replay, Replayed},
     spooled::{Resolved, Spooled},
 };
 use self::{membership::MembershipPlanner, record::RecordPlanner, tables::TableInfo};

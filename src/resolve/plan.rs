@@ -143,6 +143,11 @@ impl PublishPlan {
         Ok(buckets.next_power_of_two().clamp(1, MOST_BUCKETS) as u32)
     }
 
+    /// How many buckets suit so many rows of little more than a key.
+    pub(super) fn buckets_of(rows: u64) -> u32 {
+        (rows / BUCKET_ROWS).next_power_of_two().clamp(1, MOST_BUCKETS) as u32
+    }
+
     /// Rows of a table, or a guess where its files do not say.
     pub(super) async fn rows_of(&self, table: &str) -> Result<u64, Failure> {
         let rows = async {
@@ -286,6 +291,10 @@ impl PublishPlan {
             pointing.into_iter().chain(filter.cloned()).try_fold(frame, DataFrame::filter)
         };
         filtered.await.map_err(|error| engine::failure(&error))
+    }
+
+    pub(super) fn record(&self) -> &RecordPlan {
+        &self.record
     }
 
     pub(super) fn table(&self) -> &str {

@@ -14,7 +14,7 @@ use std::{
 use arrow::{
     array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array},
     compute::{BatchCoalescer, cast, concat_batches, take_record_batch},
-    datatypes::{DataType, Field, Schema, SchemaRef},
+    datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef},
     error::ArrowError,
     ipc::{reader::StreamReader, writer::StreamWriter},
 };
@@ -80,7 +80,7 @@ impl Spooling {
         through: &[Arc<Sieve>],
         into: Option<&Arc<Sieve>>,
     ) -> Result<Spool, Failure> {
-        let plain = plain_schema(frame.schema().as_arrow(), key_columns, &self.codec);
+        let plain = plain_schema(frame.schema().as_arrow().fields().iter().skip(key_columns), &self.codec);
         let streams = frame.execute_stream_partitioned().await.map_err(|error| engine::failure(&error))?;
         let count = streams.len();
         let rows = Arc::new(AtomicU64::new(0));
@@ -88,16 +88,13 @@ impl Spooling {
         let mut tasks = JoinSet::new();
         for (number, stream) in streams.into_iter().enumerate() {
             let scatter = Scatter {
-                spooling: self.clone(),
-                path: self.folder.join(name),
                 number,
-                schema: Arc::clone(&plain),
                 key_columns,
                 through: through.to_vec(),
                 into: into.cloned(),
-                buckets: (0..self.buckets).map(|_| None).collect(),
                 rows: Arc::clone(&rows),
                 null_keys: Arc::clone(&null_keys),
+                ..self.scatter(name, &plain)
             };
             tasks.spawn(scatter.drain(stream));
         }
@@ -112,6 +109,32 @@ impl Spooling {
             rows: rows.load(Ordering::Relaxed),
             null_keys: null_keys.load(Ordering::Relaxed),
         })
+    }
+
+    /// Begins a spool whose rows are handed over by the caller: keys in the stored form, and columns beside them.
+    pub(super) fn fill(&self, name: &str, others: &Fields) -> SpoolFiller {
+        let schema = plain_schema(others.iter(), &self.codec);
+        let (folder, name) = (self.folder.clone(), name.to_owned());
+        SpoolFiller {
+            scatter: self.scatter(&name, &schema),
+            spool: Spool { folder, name, schema, streams: 1, rows: 0, null_keys: 0 },
+        }
+    }
+
+    /// What cuts the first, or only, stream of rows into buckets.
+    fn scatter(&self, name: &str, schema: &SchemaRef) -> Scatter {
+        Scatter {
+            spooling: self.clone(),
+            path: self.folder.join(name),
+            number: 0,
+            schema: Arc::clone(schema),
+            key_columns: 1,
+            through: Vec::new(),
+            into: None,
+            buckets: (0..self.buckets).map(|_| None).collect(),
+            rows: Arc::default(),
+            null_keys: Arc::default(),
+        }
     }
 }
 
@@ -178,6 +201,27 @@ impl SpoolWriter {
     }
 }
 
+/// Takes rows and cuts them into the buckets of one spool.
+pub(super) struct SpoolFiller {
+    scatter: Scatter,
+    spool: Spool,
+}
+
+impl SpoolFiller {
+    /// Takes rows; one with a null key is counted and left out.
+    pub(super) fn push(&mut self, keys: ArrayRef, others: &[ArrayRef]) -> Result<(), Failure> {
+        self.scatter.place(keys, others)
+    }
+
+    /// Ends writing.
+    pub(super) fn finish(self) -> Result<Spool, Failure> {
+        let Self { scatter, spool } = self;
+        let (rows, null_keys) = (Arc::clone(&scatter.rows), Arc::clone(&scatter.null_keys));
+        scatter.finish()?;
+        Ok(Spool { rows: rows.load(Ordering::Relaxed), null_keys: null_keys.load(Ordering::Relaxed), ..spool })
+    }
+}
+
 /// One stream of a query on its way into buckets.
 struct Scatter {
     spooling: Spooling,
@@ -216,15 +260,20 @@ impl Scatter {
     /// Sorts a batch's rows by bucket and hands each bucket its slice.
     fn scatter(&mut self, batch: &RecordBatch) -> Result<(), Failure> {
         let keys = self.spooling.codec.encode(&batch.columns()[..self.key_columns]).map_err(failure)?;
+        self.place(keys, &batch.columns()[self.key_columns..])
+    }
+
+    /// As [`scatter`](Self::scatter), for rows whose keys are in the stored form.
+    fn place(&mut self, keys: ArrayRef, others: &[ArrayRef]) -> Result<(), Failure> {
         let hashes = hashes(&keys, &self.spooling.secret);
         let (order, ends) = self.order(&keys, &hashes);
         if order.is_empty() {
             return Ok(());
         }
+        let options = RecordBatchOptions::new().with_row_count(Some(keys.len()));
         let mut columns: Vec<ArrayRef> = vec![keys];
-        columns.extend(batch.columns()[self.key_columns..].iter().cloned());
+        columns.extend_from_slice(others);
         let gathered = self.gathered_schema(&columns);
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let whole = RecordBatch::try_new_with_options(Arc::clone(&gathered), columns, &options).map_err(failure)?;
         let sorted = take_record_batch(&whole, &order).map_err(failure)?;
         self.rows.fetch_add(sorted.num_rows() as u64, Ordering::Relaxed);
@@ -316,9 +365,10 @@ impl Bucket {
     }
 }
 
-fn plain_schema(schema: &Schema, key_columns: usize, codec: &KeyCodec) -> SchemaRef {
+/// The columns beside the key, in plain layouts, behind the key.
+fn plain_schema<'f>(others: impl Iterator<Item = &'f FieldRef>, codec: &KeyCodec) -> SchemaRef {
     let mut fields = vec![Field::new("_key", codec.stored_type(), true)];
-    fields.extend(schema.fields().iter().skip(key_columns).map(|field| {
+    fields.extend(others.map(|field| {
         let data_type: DataType = published(field.data_type());
         Field::new(field.name(), data_type, true)
     }));

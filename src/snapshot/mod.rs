@@ -30,8 +30,10 @@ mod rows;
 mod secret;
 mod settling;
 mod store;
+mod takeover;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use delta::{Delta, delta};
 pub use fields::{changed_fields, field_prints};
@@ -46,6 +48,7 @@ pub use rows::{Columns, Holding, Rows, Sent};
 pub use secret::Keys;
 pub use settling::{Answers, Range, Settled};
 pub use store::{Layer, Pointer, SnapshotStore};
+pub use texts::TextKeys;
 
 /// Folder of all snapshots, in the data folder.
 pub(crate) const FOLDER: &str = "snapshots";

@@ -113,7 +113,7 @@ impl fmt::Debug for MemberKeys {
 }
 
 /// Texts as values of a type; null where a text is none.
-fn read(texts: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
+pub(super) fn read(texts: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> {
     if can_cast_types(texts.data_type(), data_type) {
         cast(texts, data_type)
     } else {
@@ -122,7 +122,7 @@ fn read(texts: &ArrayRef, data_type: &DataType) -> Result<ArrayRef, ArrowError> 
 }
 
 /// Every way to cut a text at its separators into so many parts; of very many, the first.
-fn readings(text: &str, parts: usize) -> Vec<Vec<&str>> {
+pub(super) fn readings(text: &str, parts: usize) -> Vec<Vec<&str>> {
     let mut found = Vec::new();
     cut(text, parts, &mut Vec::new(), &mut found);
     found

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use sqlx::{Sqlite, Transaction};
 
 use super::{State, StateError, publishes::timestamp};
 
@@ -10,9 +11,9 @@ use super::{State, StateError, publishes::timestamp};
 pub struct AuditEntry {
     /// When.
     pub at: DateTime<Utc>,
-    /// A user of the machine, or the name of a token.
+    /// A user of the machine, the name of a token, or `herald` for what follows from the config.
     pub who: String,
-    /// A verb: `publish`, `override`, `pause`, `delete`, `reload`.
+    /// A verb: `publish`, `override`, `pause`, `delete`, `rename`, `reload`.
     pub what: String,
     /// The activation it was done to, if to one.
     pub activation: Option<String>,
@@ -30,14 +31,7 @@ impl State {
     /// When the state can't be written.
     pub async fn audit(&self, entry: &AuditEntry) -> Result<(), StateError> {
         let mut transaction = self.write().await?;
-        sqlx::query("INSERT INTO audit (at, who, what, activation, detail) VALUES (?1, ?2, ?3, ?4, ?5)")
-            .bind(timestamp(entry.at))
-            .bind(&entry.who)
-            .bind(&entry.what)
-            .bind(&entry.activation)
-            .bind(&entry.detail)
-            .execute(&mut *transaction)
-            .await?;
+        add(&mut transaction, entry).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -58,4 +52,17 @@ impl State {
             })
             .collect()
     }
+}
+
+/// Writes a line, together with what it tells of.
+pub(super) async fn add(transaction: &mut Transaction<'static, Sqlite>, entry: &AuditEntry) -> Result<(), StateError> {
+    sqlx::query("INSERT INTO audit (at, who, what, activation, detail) VALUES (?1, ?2, ?3, ?4, ?5)")
+        .bind(timestamp(entry.at))
+        .bind(&entry.who)
+        .bind(&entry.what)
+        .bind(&entry.activation)
+        .bind(&entry.detail)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }

@@ -16,6 +16,7 @@ mod publishes;
 mod sending;
 mod settle;
 mod snapshots;
+mod takeover;
 
 pub use activations::{ActivationRow, ActivationState};
 pub use audit::AuditEntry;

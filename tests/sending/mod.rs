@@ -1,5 +1,6 @@
 //! Publishes to targets that show members as they arrive.
 
+mod adoption;
 mod crash;
 mod guarantees;
 mod rejects;

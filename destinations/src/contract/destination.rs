@@ -4,6 +4,8 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
 
 use super::{
     Account, Batch, Capabilities, Delivered, DeliveredFile, Depth, Error, Extra, Manifest, Part, PublishContext,
@@ -40,7 +42,12 @@ pub trait Destination: Debug + Send + Sync + 'static {
     /// removed. Returns the paths that are gone now; an error only when none can be reached.
     async fn remove(&self, paths: &[String]) -> Result<Vec<String>, Error>;
 
-    /// The manifests of this activation that stand at the target, by sequence.
+    /// Reads back one object that it delivered; the path is relative to the target's root.
+    /// [`ErrorKind::Missing`](super::ErrorKind) where nothing stands there, or nothing can be read back.
+    async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error>;
+
+    /// The manifests of this activation that stand at the target, by sequence. The paths of their files are relative to
+    /// the target's root, as in [`Delivered`].
     async fn manifests(&self, context: &PublishContext) -> Result<Vec<Manifest>, Error>;
 }
 

@@ -2,11 +2,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 
 use super::{
     Store,
-    names::{Names, is_manifest},
+    names::{Names, is_manifest, seen_from_root},
     publication::FilesPublication,
     sealed::{Body, SealedPart, TICKET_VERSION},
     verify::{read_whole, verify_file, verify_size},
@@ -79,8 +82,13 @@ impl<S: Store> FilesDestination<S> {
             Err(error) if error.kind() == ErrorKind::Missing => return Ok(None),
             Err(error) => return Err(error),
         };
-        match serde_json::from_slice(&text) {
-            Ok(manifest) => Ok(Some(manifest)),
+        match serde_json::from_slice::<Manifest>(&text) {
+            Ok(mut manifest) => {
+                for file in &mut manifest.files {
+                    file.path = seen_from_root(path, &file.path);
+                }
+                Ok(Some(manifest))
+            }
             Err(error) => {
                 tracing::warn!(path, line = error.line(), "this manifest is not one of herald's and is left out");
                 Ok(None)
@@ -183,6 +191,10 @@ impl<S: Store> Destination for FilesDestination<S> {
             Some(error) if gone.is_empty() => Err(error),
             _ => Ok(gone),
         }
+    }
+
+    async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        self.store.read(path).await
     }
 
     async fn manifests(&self, context: &PublishContext) -> Result<Vec<Manifest>, Error> {

@@ -71,6 +71,12 @@ pub(super) fn beside(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
+/// A manifest's `path`, as seen from the target's root.
+pub(super) fn seen_from_root(manifest: &str, path: &str) -> String {
+    let folder = manifest.rfind('/').map_or("", |slash| &manifest[..=slash]);
+    format!("{folder}{path}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +121,8 @@ mod tests {
         assert_eq!((part.as_str(), prefix.as_str()), ("customers.csv", "customers.csv"));
         assert_eq!(manifest, format!("{NIL}.manifest.json"));
         assert!(is_manifest(&manifest) && is_manifest("a/manifest.json"));
+        assert_eq!(seen_from_root("a/b/manifest.json", beside("a/b/part-0")), "a/b/part-0");
+        assert_eq!(seen_from_root("manifest.json", beside("part-0")), "part-0");
         assert!(!is_manifest("a/x.manifest.json") && !is_manifest("manifest.json.gz"));
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 
 use super::script::{Mishap, Operation, Script, around, injected};
@@ -112,6 +114,10 @@ impl Destination for FaultyDestination {
 
     async fn remove(&self, paths: &[String]) -> Result<Vec<String>, Error> {
         self.faults.call(Operation::Remove, None, self.inner.remove(paths)).await
+    }
+
+    async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        self.inner.read(path).await
     }
 
     async fn manifests(&self, context: &PublishContext) -> Result<Vec<Manifest>, Error> {

@@ -7,6 +7,8 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use uuid::Uuid;
 
 use super::KIND;
@@ -267,6 +269,10 @@ impl Destination for MemoryDestination {
 
     async fn remove(&self, paths: &[String]) -> Result<Vec<String>, Error> {
         Ok(paths.to_vec())
+    }
+
+    async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        Err(Error::new(ErrorKind::Missing, "read an object back").with("path", path))
     }
 
     async fn manifests(&self, _: &PublishContext) -> Result<Vec<Manifest>, Error> {

@@ -3,6 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
 use secrecy::{ExposeSecret, SecretString};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -121,6 +123,10 @@ impl Destination for WebhookDestination {
 
     async fn remove(&self, paths: &[String]) -> Result<Vec<String>, Error> {
         Ok(paths.to_vec())
+    }
+
+    async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
+        Err(Error::new(ErrorKind::Missing, "read an object back").with("path", path))
     }
 
     async fn manifests(&self, _: &PublishContext) -> Result<Vec<Manifest>, Error> {

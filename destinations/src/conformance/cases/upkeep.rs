@@ -1,3 +1,5 @@
+use futures::TryStreamExt;
+
 use super::{assert_clean, assert_nothing, assert_visible, deliver};
 use crate::{
     conformance::{Harness, batch, context},
@@ -104,6 +106,11 @@ pub async fn manifests_come_back_by_sequence<H: Harness>() {
         assert_eq!(manifests[0].mode, Mode::Full);
         assert_eq!(manifests[1].id, last.publish);
         assert_eq!((manifests[1].counts.added, manifests[1].files[0].rows), (10, 10));
+        // Their parts can be found and read back by what they say.
+        for file in manifests.iter().flat_map(|manifest| &manifest.files) {
+            let parts: Vec<_> = destination.read(&file.path).await.expect("read").try_collect().await.expect("bytes");
+            assert_eq!(parts.iter().map(|bytes: &bytes::Bytes| bytes.len() as u64).sum::<u64>(), file.bytes);
+        }
         let names: Vec<&str> = manifests[0].columns.iter().map(|column| column.name.as_str()).collect();
         assert_eq!(names, ["id", "email", "score"]);
         let names: Vec<&str> = manifests[1].columns.iter().map(|column| column.name.as_str()).collect();

@@ -1,0 +1,49 @@
+//! One activation's place, taken by another.
+
+use chrono::Utc;
+
+use super::{AuditEntry, SnapshotRow, State, StateError, audit, snapshots};
+
+/// Who is named in the audit for what follows from the config alone.
+const WHO: &str = "herald";
+
+impl State {
+    /// Hands over what is remembered of `former` to the activation that `snapshot` names, in one transaction: the snapshot,
+    /// the sequence, and whether it is paused. `former` is deleted then, without a snapshot or dead letters; its
+    /// publishes stay under its name.
+    ///
+    /// Dead letters are not handed over, since what they hold is sealed for their activation; whatever is still refused
+    /// is refused again by the next publish.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn take_over(&self, former: &str, snapshot: &SnapshotRow) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query(
+            "INSERT INTO activations (name, sequence, paused) SELECT ?2, sequence, paused FROM activations WHERE name = ?1
+             ON CONFLICT (name) DO UPDATE SET sequence = max(sequence, excluded.sequence),
+                 paused = max(paused, excluded.paused)",
+        )
+        .bind(former)
+        .bind(&snapshot.activation)
+        .execute(&mut *transaction)
+        .await?;
+        snapshots::store(&mut transaction, snapshot).await?;
+        for forgotten in [
+            "DELETE FROM snapshots WHERE activation = ?1",
+            "DELETE FROM dead_letters WHERE activation = ?1",
+            "UPDATE activations SET state = 'deleted', paused = 0, definition = NULL WHERE name = ?1",
+        ] {
+            sqlx::query(forgotten).bind(former).execute(&mut *transaction).await?;
+        }
+        let entry = AuditEntry {
+            at: Utc::now(),
+            who: WHO.to_owned(),
+            what: "rename".to_owned(),
+            activation: Some(snapshot.activation.clone()),
+            detail: Some(format!("took over `{former}`")),
+        };
+        audit::add(&mut transaction, &entry).await?;
+        Ok(transaction.commit().await?)
+    }
+}
