@@ -7,7 +7,7 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use herald_destinations::{
-    conformance::{batch, context, rows_of_batch, rows_of_objects},
+    conformance::{Fault, FaultyStore, Step, batch, context, rows_of_batch, rows_of_objects},
     contract::{Account, Batch, Delivered, Destination, ErrorKind, Manifest, Mode, Op, PublishContext, Ticket},
     files::{Compression, FilesDestination, Format},
     local::LocalStore,
@@ -216,4 +216,23 @@ async fn a_ticket_of_another_kind_or_version_is_refused() {
         assert!(destination.commit(&wrong).await.is_err(), "{wrong:?}");
     }
     destination.commit(&ticket).await.expect("commit");
+}
+
+#[tokio::test]
+async fn a_part_that_an_earlier_attempt_revealed_is_taken_back_when_the_publish_can_never_be_complete() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let behind = |step, kind| {
+        let fault = Fault { step, kind, times: 1, applied: false };
+        FilesDestination::new(FaultyStore::new(LocalStore::new(folder.path()), fault))
+    };
+    let mut context = context(Mode::Full);
+    context.files.max_rows = 40;
+    let first = behind(Step::Put, ErrorKind::TimedOut);
+    let ticket = seal(&first, &context, &[batch(Op::Add, 0, 100)]).await;
+    assert_eq!(first.commit(&ticket).await.expect_err("no manifest").kind(), ErrorKind::TimedOut);
+    let second = behind(Step::Reveal, ErrorKind::Refused);
+    assert_eq!(second.commit(&ticket).await.expect_err("a part").kind(), ErrorKind::Refused);
+    second.discard(&ticket).await.expect("discard");
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
+    assert!(left.is_empty(), "{left:?}");
 }
