@@ -69,7 +69,8 @@ pub(super) enum Stopped {
     Blocked(Failure),
     /// An error.
     Failed(Failure),
-    /// Sealed, and perhaps committed in part: the next publish commits it before anything else.
+    /// Sealed and perhaps committed in part, or staged and not removed: the next publish settles it before anything
+    /// else.
     Unsettled(Failure),
 }
 

@@ -69,13 +69,7 @@ impl Publisher {
         status: Status,
         failure: Failure,
     ) -> Result<(), Failure> {
-        fill(receipt, ledger);
-        // A delta that was cut short accounts for nothing; only a whole one is owed.
-        if conserve(&Account { owed: ledger.sent(), ..receipt.counts }, &receipt.suppressed_by, status).is_ok() {
-            receipt.counts.owed = ledger.sent();
-        } else {
-            fill(receipt, &Ledger::default());
-        }
+        account(receipt, ledger);
         receipt.status = status;
         receipt.error = Some(failure);
         Ok(self.state.finish(receipt).await?)
@@ -109,6 +103,17 @@ pub(super) async fn commit(
     receipt.files = delivered.files;
     receipt.extras = delivered.extras;
     Ok(())
+}
+
+/// Writes the counts of a publish that did not succeed into its receipt: all that was to be sent is owed. A delta that
+/// was cut short accounts for nothing.
+pub(super) fn account(receipt: &mut Receipt, ledger: &Ledger) {
+    fill(receipt, ledger);
+    if conserve(&Account { owed: ledger.sent(), ..receipt.counts }, &receipt.suppressed_by, Status::Failed).is_ok() {
+        receipt.counts.owed = ledger.sent();
+    } else {
+        fill(receipt, &Ledger::default());
+    }
 }
 
 /// Writes the counts of a publish into its receipt.

@@ -10,7 +10,7 @@ use super::{
     before::Before,
     code, crash,
     delivery::{Stopped, Walk},
-    pending::{Pending, fill},
+    pending::{Pending, account},
     work::{How, Named, Work},
 };
 use crate::{
@@ -53,16 +53,15 @@ impl Run<'_> {
                 self.publisher.acknowledge(&receipt, pending).await?;
                 return Ok(receipt);
             }
-            // It stays in flight on record, with its sealed ticket.
+            // It stays in flight on record, with its ticket.
             Err(Stopped::Unsettled(failure)) => {
                 tracing::error!(
                     code = failure.code,
                     error = failure.message,
-                    "sealed, and committed by the next publish"
+                    "stopped; what is at the target is settled by the next publish"
                 );
-                fill(&mut receipt, &ledger);
-                receipt.counts.owed = ledger.sent();
-                receipt.status = Status::Failed;
+                account(&mut receipt, &ledger);
+                receipt.status = status_of(&failure);
                 receipt.error = Some(failure);
                 return Ok(receipt);
             }
@@ -171,10 +170,15 @@ fn report(failure: &Failure) {
     tracing::error!(code = failure.code, error = failure.message, remedy = failure.remedy, "publish stopped");
 }
 
-/// Leaves nothing of a publish that stopped.
+/// Leaves nothing of a publish that stopped. Where that fails and may pass, it stays in flight with its ticket, and
+/// the next publish, or the service, clears it away.
 pub(super) async fn discarded(destination: &dyn Destination, ticket: &Ticket, stopped: Stopped) -> Stopped {
-    if let Err(error) = destination.discard(ticket).await {
-        tracing::warn!(%error, "what the publish staged could not be removed");
+    match (destination.discard(ticket).await, stopped) {
+        (Ok(()), stopped) => stopped,
+        (Err(error), Stopped::Failed(failure)) if error.kind().passes() => Stopped::Unsettled(failure),
+        (Err(error), stopped) => {
+            tracing::warn!(%error, "what the publish staged could not be removed");
+            stopped
+        }
     }
-    stopped
 }

@@ -65,12 +65,6 @@ impl Run<'_> {
         match commit(destination, &sealed, receipt, &pending).await {
             Ok(()) => {
                 crash::point(crash::COMMITTED).await;
-                // A request that was made again may have been taken twice: what it began the first time is nobody's.
-                if self.retries.tally().most_tries() > 1
-                    && let Err(error) = destination.discard(&sealed).await
-                {
-                    tracing::warn!(%error, "what repeated requests left could not be removed");
-                }
                 Ok(pending)
             }
             Err(failure) if failure.retryable => Err(Stopped::Unsettled(failure)),

@@ -112,7 +112,6 @@ fn cut_at_any_byte_all_records_are_accounted_for_and_the_next_publish_repairs() 
     lake(&home, 0);
     home.publish(&["a"]);
     let mut failed = 0;
-    let mut given_up = Vec::new();
     for round in 1..=6_u64 {
         lake(&home, round * 150);
         seed.store(round, Ordering::SeqCst);
@@ -130,17 +129,13 @@ fn cut_at_any_byte_all_records_are_accounted_for_and_the_next_publish_repairs() 
         assert!(first == after || (status != 0 && first == before), "round {round}: {first}, {receipt:#}");
 
         let next = home.publish(&["a"]);
-        let mut open = fetched(&home, port, &prefix);
-        open.retain(|upload| !given_up.contains(upload));
-        // Where the target could not be reached to clear up either, the log says so.
-        let said = ran.stderr.contains("what the publish staged could not be removed");
-        assert!(open.is_empty() || said, "round {round} left uploads: {open:?}, {}", ran.stderr);
-        given_up.extend(open);
+        let open = fetched(&home, port, &prefix);
+        assert!(open.is_empty(), "round {round} left uploads: {open:?}, {}", ran.stderr);
         assert_eq!(unnamed(&home), [""; 0], "round {round}");
         let held = home.held();
         assert_eq!((held.len() as u64, held.keys().next()), (PEOPLE, Some(&after)), "round {round}: {next:#}");
     }
-    assert!(relay.ended() >= 6, "only {} of {} connections were cut", relay.ended(), relay.connections());
+    assert!(relay.ended() >= 3, "only {} of {} connections were cut", relay.ended(), relay.connections());
     assert!(failed < 6, "no publish came through");
     assert_eq!(home.json(&["verify", "a"]).0, 0);
 }

@@ -15,8 +15,8 @@ use super::{
     verify::{read_whole, verify_file, verify_size},
 };
 use crate::contract::{
-    Capabilities, Delivered, DeliveredFile, Depth, Destination, Error, ErrorKind, Extra, Manifest, Part, Publication,
-    PublishContext, Ticket, Visibility,
+    Capabilities, Delivered, DeliveredFile, Depth, Destination, Error, ErrorKind, Extra, Manifest, Part, PartState,
+    Publication, PublishContext, Ticket, Visibility,
 };
 
 /// Parts that are revealed, read back or removed at once.
@@ -42,10 +42,26 @@ impl<S: Store> FilesDestination<S> {
         let reveals: Vec<_> = body.parts.iter().map(|part| self.store.reveal(&part.staged)).collect();
         let answers: Vec<Result<(), Error>> = stream::iter(reveals).buffered(AT_ONCE).collect().await;
         if answers.iter().any(|answer| answer.as_ref().is_err_and(|error| !error.kind().passes())) {
-            let revealed = body.parts.iter().zip(&answers).filter(|(_, answer)| answer.is_ok());
-            self.take_back(revealed.map(|(part, _)| part)).await;
+            let mut revealed = Vec::with_capacity(body.parts.len());
+            for (part, answer) in body.parts.iter().zip(&answers) {
+                let stands = match answer {
+                    Ok(()) => true,
+                    Err(error) => error.kind() != ErrorKind::Conflict && self.stands(part).await,
+                };
+                if stands {
+                    revealed.push(part);
+                }
+            }
+            self.take_back(revealed.into_iter()).await;
         }
         answers.into_iter().collect()
+    }
+
+    /// Whether a part is visible though it could not be revealed now: an earlier attempt did it. What has other content
+    /// is somebody else's.
+    async fn stands(&self, part: &SealedPart) -> bool {
+        let found = verify_file(self.store.as_ref(), &part.delivered(), Depth::Whole).await;
+        found.is_ok_and(|found| found.state == PartState::Ok)
     }
 
     /// Removes visible parts of a publish that will never be complete, but for those that took another's place.

@@ -5,7 +5,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -137,11 +137,19 @@ impl Store for S3Store {
     async fn stage(&self, object: &NewObject, cancel: &CancellationToken) -> Result<Box<dyn Upload>, Error> {
         let shared = &self.shared;
         let key = shared.key(&object.path);
+        let tries = AtomicU32::new(0);
         let begin = || async {
+            tries.fetch_add(1, Ordering::Relaxed);
             shared.begin(object, &key).await.map_err(|failure| shared.error(failure, "begin the upload", &key))
         };
         let upload = shared.retries.run(cancel, begin).await?;
         shared.open().insert(upload.clone(), (object.publish, key.clone()));
+        // An upload whose beginning was not heard of would stay for good, and be paid for.
+        if tries.into_inner() > 1
+            && let Err(error) = shared.abort_lost(object, &key, &upload).await
+        {
+            tracing::warn!(%error, "an upload that was begun twice may be left open");
+        }
         Ok(Box::new(S3Upload::new(shared.clone(), object.clone(), key, upload, cancel.clone())))
     }
 

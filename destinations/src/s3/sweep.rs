@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::{client::OpenUpload, store::Shared};
-use crate::contract::Error;
+use crate::{contract::Error, files::NewObject};
 
 /// A part that was on its way when its upload was aborted may bring the upload back; so it is looked again.
 const ROUNDS: usize = 3;
@@ -40,6 +40,21 @@ impl Shared {
                 };
                 self.settle(abort).await?;
                 self.open().remove(&upload);
+            }
+        }
+        Ok(())
+    }
+
+    /// Aborts what was begun for an object by requests whose answers were lost: all of the publish's uploads but `kept`.
+    pub(super) async fn abort_lost(&self, object: &NewObject, key: &str, kept: &str) -> Result<(), Error> {
+        for open in self.open_below(key).await? {
+            let owner = self.open().get(&open.id).map(|(owner, _)| *owner);
+            if open.id != kept && open.key == key && belongs(&open, owner, key, &object.path, object.publish) {
+                let abort = || async {
+                    let gone = self.client.abort(key, &open.id).await;
+                    gone.map_err(|failure| self.error(failure, "abort an upload", key))
+                };
+                self.settle(abort).await?;
             }
         }
         Ok(())

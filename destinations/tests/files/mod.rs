@@ -7,10 +7,11 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use herald_destinations::{
-    conformance::{batch, context, rows_of_batch, rows_of_objects},
+    conformance::{FaultyStore, Step, batch, context, rows_of_batch, rows_of_objects},
     contract::{Account, Batch, Delivered, Destination, ErrorKind, Manifest, Mode, Op, PublishContext, Ticket},
     files::{Compression, FilesDestination, Format},
     local::LocalStore,
+    reference::{Mishap, Script},
 };
 use sha2::{Digest, Sha256};
 
@@ -216,4 +217,24 @@ async fn a_ticket_of_another_kind_or_version_is_refused() {
         assert!(destination.commit(&wrong).await.is_err(), "{wrong:?}");
     }
     destination.commit(&ticket).await.expect("commit");
+}
+
+#[tokio::test]
+async fn a_part_that_an_earlier_attempt_revealed_is_taken_back_when_the_publish_can_never_be_complete() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let behind = |step, kind| {
+        let script = Script::new();
+        script.next(step, 1, Mishap::Before(kind));
+        FilesDestination::new(FaultyStore::new(LocalStore::new(folder.path()), &script))
+    };
+    let mut context = context(Mode::Full);
+    context.files.max_rows = 40;
+    let first = behind(Step::Put, ErrorKind::TimedOut);
+    let ticket = seal(&first, &context, &[batch(Op::Add, 0, 100)]).await;
+    assert_eq!(first.commit(&ticket).await.expect_err("no manifest").kind(), ErrorKind::TimedOut);
+    let second = behind(Step::Reveal, ErrorKind::Refused);
+    assert_eq!(second.commit(&ticket).await.expect_err("a part").kind(), ErrorKind::Refused);
+    second.discard(&ticket).await.expect("discard");
+    let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -1,15 +1,16 @@
 //! Connections that break, wait and crawl, at bytes that nobody chose.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use herald_destinations::{
     conformance::{batch, context, rows_of_batch, rows_of_objects},
-    contract::{Account, Config, Mode, Op, RetryPolicy},
+    contract::{Account, Batch, Config, Mode, Op, RetryPolicy},
     s3::S3Config,
 };
 
 use super::{fresh_prefix, options};
 use crate::support::{
+    proxy::{Rule, Spoil, proxy},
     relay::{End, Plan, relay},
     seaweed::{self, client, objects, open_uploads},
 };
@@ -30,22 +31,41 @@ fn fate(number: u32) -> Plan {
     }
 }
 
+/// A whole publish, committed twice; its rows.
+async fn published(config: &S3Config, rows: u64) -> Batch {
+    let destination = config.connect(RetryPolicy::default().into()).await.expect("connect");
+    let context = context(Mode::Full);
+    let batch = batch(Op::Add, 0, rows as usize);
+    let mut publication = destination.begin(&context).await.expect("begin");
+    publication.write(batch.clone()).await.expect("write");
+    let account = Account { resolved: rows, added: rows, delivered: rows, ..Account::default() };
+    let ticket = publication.seal(account).await.expect("seal");
+    destination.commit(&ticket).await.expect("commit");
+    destination.commit(&ticket).await.expect("commit again");
+    batch
+}
+
+#[tokio::test]
+async fn an_upload_whose_beginning_was_not_heard_of_is_not_left_open() {
+    let port = seaweed::port().await;
+    let rule = Rule { method: "POST ", target: "uploads", spoil: Spoil::LoseAnswer, times: 2 };
+    let (behind, spoiled) = proxy(port, rule).await;
+    let prefix = fresh_prefix();
+    let config = S3Config::parse(options(behind, &prefix)).expect("options");
+    let rows = published(&config, 50).await;
+    assert_eq!(spoiled.load(Ordering::SeqCst), 2);
+    let client = client(port);
+    assert_eq!(open_uploads(&client, &prefix).await, [""; 0]);
+    assert_eq!(rows_of_objects(&objects(&client, &prefix).await), rows_of_batch(&rows));
+}
+
 #[tokio::test]
 async fn a_publish_over_connections_that_break_arrives_whole_and_once() {
     let port = seaweed::port().await;
     let relay = relay(port, fate);
     let prefix = fresh_prefix();
     let config = S3Config::parse(options(relay.port, &prefix)).expect("options");
-    let destination = config.connect(RetryPolicy::default().into()).await.expect("connect");
-    let context = context(Mode::Full);
-    let rows = batch(Op::Add, 0, 4_000);
-    let mut publication = destination.begin(&context).await.expect("begin");
-    publication.write(rows.clone()).await.expect("write");
-    let account = Account { resolved: 4_000, added: 4_000, delivered: 4_000, ..Account::default() };
-    let ticket = publication.seal(account).await.expect("seal");
-    destination.commit(&ticket).await.expect("commit");
-    destination.commit(&ticket).await.expect("commit again");
-
+    let rows = published(&config, 4_000).await;
     let client = client(port);
     assert_eq!(rows_of_objects(&objects(&client, &prefix).await), rows_of_batch(&rows));
     assert_eq!(open_uploads(&client, &prefix).await, [""; 0]);
