@@ -333,8 +333,10 @@ async fn dead_letters_are_counted_up_until_settled() {
     refuse(&state, second.id, &[refused(2, "invalid_value")]).await;
     settled(&state, &Receipt { status: Status::Partial, ..second }, Looked::AtAll).await;
     assert_eq!(letters(&state, gold).await, [(2, "invalid_value".to_owned(), 2)]);
-    assert_eq!(state.refused_running("gold", 3).await.unwrap(), []);
-    assert_eq!(state.refused_running("gold", 2).await.unwrap()[0].sealed, [0xff, 2]);
+    let long_ago = Utc::now() - chrono::TimeDelta::hours(1);
+    assert_eq!(state.refused_running("gold", 3, long_ago).await.unwrap(), []);
+    assert_eq!(state.refused_running("gold", 2, long_ago).await.unwrap()[0].sealed, [0xff, 2]);
+    assert_eq!(state.refused_running("gold", 2, Utc::now()).await.unwrap(), [], "it is to be tried again");
 
     let third = state.queue(asked("gold")).await.unwrap();
     refuse(&state, third.id, &[refused(2, "quarantined"), refused(3, "too_large")]).await;

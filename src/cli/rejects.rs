@@ -50,7 +50,7 @@ pub(super) async fn run(global: &Global, of: &str, output: Output) -> Result<Exi
 fn table(letters: &[DeadLetter]) -> Table {
     let mut table = Table::new(&["MEMBER", "OP", "CODE", ">COUNT", "SINCE", "PUBLISH", "MESSAGE"]);
     for letter in letters {
-        let quarantined = if letter.quarantined { " (not sent any more)" } else { "" };
+        let quarantined = if letter.quarantined { " (quarantined)" } else { "" };
         table.row(vec![
             letter.member.clone(),
             letter.op.clone(),

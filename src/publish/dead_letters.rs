@@ -5,7 +5,7 @@ use arrow::{
     compute::cast,
     datatypes::DataType,
 };
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use herald_destinations::contract::Rejection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,10 @@ use crate::{
     state::{DeadLetterRow, DeadLettersOf, Refused},
 };
 
-/// Publishes running after which a record that is refused just so is not sent any more.
+/// Publishes running after which a record that is refused just so is quarantined: sent seldom.
 pub(super) const QUARANTINED_AFTER: u32 = 10;
+/// How often a quarantined record is sent: it still comes again by itself.
+pub(super) const TRIED_EVERY: TimeDelta = TimeDelta::days(1);
 
 /// Dead letters that are read at a time.
 const PAGE: u32 = 1_000;
@@ -40,7 +42,7 @@ pub struct DeadLetter {
     pub count: u64,
     /// When it was refused first.
     pub since: DateTime<Utc>,
-    /// Whether it is not sent any more until its record changes or somebody retries it.
+    /// Whether it is sent only once a day, until its record changes or somebody retries it.
     pub quarantined: bool,
 }
 

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use arrow::array::BooleanArray;
-use herald_destinations::contract::{Account, Capabilities, ErrorKind, Op, Publication, Rejection};
+use chrono::Utc;
+use herald_destinations::contract::{Account, Capabilities, ErrorKind, Mode, Op, Publication, Rejection};
 
 use super::{
     Failure, PublishKind, Receipt, code, crash,
-    dead_letters::{QUARANTINED_AFTER, letters},
+    dead_letters::{QUARANTINED_AFTER, TRIED_EVERY, letters},
     outgoing::Outgoing,
     run::Run,
 };
@@ -16,7 +17,7 @@ use crate::{
     state::{Answered, State},
 };
 
-/// Code of a record that is not sent, because it was refused just so in many publishes running.
+/// Code of a record that is not sent this time, because it was refused just so in many publishes running.
 const QUARANTINED: &str = "quarantined";
 /// Single records refused running, with none accepted before, after which it is not the records.
 const HOPELESS: u32 = 16;
@@ -57,10 +58,10 @@ impl<'a> Sender<'a> {
         capabilities: Capabilities,
     ) -> Result<Self, Failure> {
         let state = &run.publisher.state;
-        // Somebody who asks for these records by name means to try again.
-        let running = match receipt.kind {
-            PublishKind::Retry => Vec::new(),
-            _ => state.refused_running(&receipt.activation, QUARANTINED_AFTER).await?,
+        // Who asks for these records by name, or for everything again, means to try them too.
+        let running = match (receipt.kind, receipt.mode) {
+            (PublishKind::Retry, _) | (_, Mode::Full) => Vec::new(),
+            _ => state.refused_running(&receipt.activation, QUARANTINED_AFTER, Utc::now() - TRIED_EVERY).await?,
         };
         let quarantined = running.into_iter().map(|letter| ((letter.member, letter.op), letter.fingerprint)).collect();
         Ok(Self {
@@ -226,9 +227,7 @@ fn quarantined(row: usize) -> Rejection {
     Rejection {
         row,
         code: QUARANTINED.into(),
-        message: format!(
-            "refused just so in {QUARANTINED_AFTER} publishes running, and not sent again until it changes"
-        ),
+        message: format!("refused just so in {QUARANTINED_AFTER} publishes running: sent once a day until it changes"),
     }
 }
 

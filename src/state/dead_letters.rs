@@ -96,14 +96,23 @@ impl State {
         found.into_iter().map(read).collect()
     }
 
-    /// Dead letters that were refused in so many publishes running, or more: hash, operation, fingerprint.
+    /// Dead letters that were refused in so many publishes running, or more, and by the target itself since `tried`.
     ///
     /// # Errors
     /// When the state can't be read.
-    pub async fn refused_running(&self, activation: &str, publishes: u32) -> Result<Vec<DeadLetterRow>, StateError> {
-        let query = format!("SELECT {COLUMNS} FROM dead_letters WHERE activation = ?1 AND count >= ?2");
-        let found: Vec<Columns> =
-            sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(activation).bind(publishes).fetch_all(self.read()).await?;
+    pub async fn refused_running(
+        &self,
+        activation: &str,
+        publishes: u32,
+        tried: DateTime<Utc>,
+    ) -> Result<Vec<DeadLetterRow>, StateError> {
+        let query = format!("SELECT {COLUMNS} FROM dead_letters WHERE activation = ?1 AND count >= ?2 AND tried > ?3");
+        let found: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+            .bind(activation)
+            .bind(publishes)
+            .bind(timestamp(tried))
+            .fetch_all(self.read())
+            .await?;
         found.into_iter().map(read).collect()
     }
 
@@ -179,12 +188,14 @@ pub(super) async fn add(
         .collect();
     // One statement, whatever the number of rows. Without the WHERE, SQLite reads ON as a join's.
     let stored = sqlx::query(
-        "INSERT INTO dead_letters (activation, publish, record, member, op, code, sealed, fingerprint, since, last)
+        "INSERT INTO dead_letters (activation, publish, record, member, op, code, sealed, fingerprint, since, last,
+             tried)
          SELECT activation, publishes.id, value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3,
-             unhex(value ->> 4), unhex(value ->> 5), ?2, ?2
+             unhex(value ->> 4), unhex(value ->> 5), ?2, ?2, ?2
          FROM publishes, json_each(?3) WHERE publishes.id = ?1
          ON CONFLICT (activation, member, op) DO UPDATE SET publish = excluded.publish, record = excluded.record,
              code = CASE excluded.code WHEN 'quarantined' THEN code ELSE excluded.code END,
+             tried = CASE excluded.code WHEN 'quarantined' THEN tried ELSE excluded.tried END,
              sealed = CASE excluded.code WHEN 'quarantined' THEN sealed ELSE excluded.sealed END,
              fingerprint = excluded.fingerprint, last = excluded.last,
              count = count + (publish <> excluded.publish)",

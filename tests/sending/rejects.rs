@@ -71,7 +71,7 @@ async fn a_refused_update_keeps_the_last_record_and_a_refused_removal_the_member
 }
 
 #[tokio::test]
-async fn a_record_refused_again_and_again_is_not_sent_until_it_changes() {
+async fn a_record_refused_again_and_again_is_held_back_until_it_changes_or_is_asked_for() {
     let world = World::new(ACTIVATION);
     world.lake(0..5, "one");
     world.target.refuse(Refusal::named(|_, member| member == "m003"));
@@ -88,6 +88,10 @@ async fn a_record_refused_again_and_again_is_not_sent_until_it_changes() {
     assert_eq!((letter.code.as_str(), letter.count), ("refused", 11), "the reason that it was refused for stays");
     world.target.refuse(Refusal::Nobody);
     assert_eq!(world.publish().await.counts.rejected, 1, "the same record is still held back");
+    let retry = world.publisher().await.retry(letters(&world).await[0].publish).await.unwrap();
+    world.target.refuse(Refusal::named(|_, member| member == "m003"));
+    assert_eq!(world.try_publish(&retry).await.unwrap().rejected_by, [("refused".to_owned(), 1)].into());
+    world.target.refuse(Refusal::Nobody);
     world.lake(0..5, "two");
     assert_eq!(world.publish().await.status, Status::Succeeded);
     world.assert_holds(0..5, "two");

@@ -27,7 +27,9 @@ CREATE TABLE dead_letters (
     -- Publishes running in which it was refused.
     count       INTEGER NOT NULL DEFAULT 1,
     since       TEXT NOT NULL,
+    -- When a publish met it last, and when the target itself refused it last.
     last        TEXT NOT NULL,
+    tried       TEXT NOT NULL,
     PRIMARY KEY (activation, member, op)
 ) STRICT, WITHOUT ROWID;
 
