@@ -248,7 +248,7 @@ impl Adoption<'_> {
         };
         receipt.status = Status::Succeeded;
         let members = pointer.members;
-        let standing = Standing::new(activation, &self.plan, pointer, last);
+        let standing = Standing::new(activation, self.plan, pointer, last);
         let pending = Pending {
             receipt: receipt.clone(),
             identity: publisher.identity(activation, target),

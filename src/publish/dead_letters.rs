@@ -138,7 +138,7 @@ fn letter(row: &DeadLetterRow, keys: &Keys) -> Result<DeadLetter, Failure> {
         message: sealed.message,
         count: row.count,
         since: row.since,
-        quarantined: row.count >= u64::from(QUARANTINED_AFTER),
+        quarantined: row.same >= u64::from(QUARANTINED_AFTER),
     })
 }
 

@@ -108,6 +108,7 @@ pub(super) async fn commit(
 /// Writes the counts of a publish that did not succeed into its receipt: all that was to be sent is owed. A delta that
 /// was cut short accounts for nothing.
 pub(super) fn account(receipt: &mut Receipt, ledger: &Ledger) {
+    receipt.rejected_by.clear();
     fill(receipt, ledger);
     if conserve(&Account { owed: ledger.sent(), ..receipt.counts }, &receipt.suppressed_by, Status::Failed).is_ok() {
         receipt.counts.owed = ledger.sent();

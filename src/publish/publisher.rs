@@ -109,7 +109,12 @@ impl Publisher {
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
         self.take_over(activation, target, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
-        let mode = if request.full { Mode::Full } else { activation.mode };
+        let mode = match request.kind {
+            _ if request.full => Mode::Full,
+            // Of some members, whatever the activation's mode.
+            PublishKind::Retry => Mode::Incremental,
+            _ => activation.mode,
+        };
         let queued = NewPublish {
             activation: activation.name.clone(),
             segment: activation.segment.clone(),

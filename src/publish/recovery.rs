@@ -63,17 +63,21 @@ impl Publisher {
         let InFlight { mut receipt, ticket, pending } = left;
         crash::point(crash::SETTLING).await;
         let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
-        // Of a former target nothing can be settled from here.
         let ours = |pending: &Pending| pending.identity == self.identity(activation, target);
-        match (ticket, pending.filter(ours)) {
+        match (ticket, pending) {
+            // The books alone say what became of it, whatever the target is by now.
             (Some(ticket), Some(pending)) if pending.sending.is_some() => {
-                if self.settle_sending(&mut receipt, pending, target).await? {
+                let there = ours(&pending);
+                if self.settle_sending(&mut receipt, pending).await? {
                     return Ok(true);
                 }
-                self.discard(activation, target, &ticket).await?;
+                if there {
+                    self.discard(activation, target, &ticket).await?;
+                }
             }
             (Some(ticket), pending) => {
-                if let Some(pending) = pending.filter(|_| ticket.sealed)
+                // What was sealed for a former target can't be committed from here.
+                if let Some(pending) = pending.filter(|pending| ticket.sealed && ours(pending))
                     && self.settle_sealed(activation, target, &mut receipt, &ticket, pending).await?
                 {
                     return Ok(true);
@@ -113,12 +117,7 @@ impl Publisher {
     }
 
     /// Keeps what is certain of a publish that died while it sent, and marks what is not. `false`: nothing was sent.
-    async fn settle_sending(
-        &self,
-        receipt: &mut Receipt,
-        mut pending: Pending,
-        target: &Target,
-    ) -> Result<bool, Failure> {
+    async fn settle_sending(&self, receipt: &mut Receipt, mut pending: Pending) -> Result<bool, Failure> {
         let answers = self.state.answers(receipt.id).await?;
         if answers == Answers::default() {
             return Ok(false);
@@ -129,8 +128,7 @@ impl Publisher {
         receipt.rejected_by = self.state.refused_by(receipt.id).await?.into_iter().collect();
         receipt.finished_at = Some(chrono::Utc::now());
         let stopped = (answered < owed).then(died);
-        let events = target.config.capabilities().change_events;
-        self.settle_sent(receipt, &mut pending, &answers, events, stopped)?;
+        self.settle_sent(receipt, &mut pending, &answers, stopped)?;
         crash::point(crash::RECOVERED).await;
         self.acknowledge(receipt, pending).await?;
         Ok(true)

@@ -14,7 +14,7 @@ use super::{
     work::{How, Named, Work},
 };
 use crate::{
-    config::{Activation, Target},
+    config::{Activation, SendOps, Target},
     resolve::{PublishPlan, Spooled},
     snapshot::{MemberKeys, identities},
     state::Looked,
@@ -108,6 +108,11 @@ impl Run<'_> {
     ) -> Result<Arc<Work>, Failure> {
         let keys = self.publisher.snapshots()?.keys().clone();
         let named = self.members.clone().map(|members| Named::new(members, &keys, before.buckets));
+        // Everything again is everything, and the leavers too.
+        let send = match how {
+            How::AtOnce { again: true, .. } => SendOps { add: true, update: true, remove: true },
+            _ => self.activation.send,
+        };
         Ok(Arc::new(Work {
             spooled,
             named,
@@ -115,7 +120,7 @@ impl Run<'_> {
             codec: self.plan.codec().clone(),
             schema: Arc::clone(self.plan.schema()),
             how,
-            send: self.activation.send,
+            send,
             sequence: u32::try_from(sequence).unwrap_or(u32::MAX),
             keys,
         }))

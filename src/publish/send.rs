@@ -63,7 +63,9 @@ impl Run<'_> {
         crash::point(crash::SENDING_STORED).await;
 
         self.begins(ledger.sent());
-        let (answers, stopped) = self.send_all(receipt, &work, destination, &context).await?;
+        // From here on what was answered stands on record, and whatever fails, the next publish settles by it.
+        let sent = self.send_all(receipt, &work, destination, &context).await;
+        let (answers, stopped) = sent.map_err(Stopped::Unsettled)?;
         drop(work);
         if let Some(failure) = &stopped
             && answers == Answers::default()
@@ -72,7 +74,8 @@ impl Run<'_> {
         }
         crash::point(crash::ALL_SENT).await;
         self.progress.phase(Phase::Committing, None);
-        self.publisher.settle_sent(receipt, &mut pending, &answers, events, stopped)?;
+        let settled = self.publisher.settle_sent(receipt, &mut pending, &answers, stopped);
+        settled.map_err(Stopped::Unsettled)?;
         crash::point(crash::SETTLED).await;
         Ok(pending)
     }
@@ -160,15 +163,13 @@ impl Publisher {
         receipt: &mut Receipt,
         pending: &mut Pending,
         answers: &Answers,
-        events: bool,
         stopped: Option<Failure>,
     ) -> Result<(), Failure> {
         let store = self.snapshots()?;
         let missing = || code::internal("what was about to be sent is not on record");
         let sending = pending.sending.as_ref().ok_or_else(missing)?;
         let publish = (receipt.activation.as_str(), receipt.id);
-        let remember = events.then(chrono::Utc::now);
-        let settled = store.settle(publish, &pending.standing.pointer, sending, answers, remember)?;
+        let settled = store.settle(publish, &pending.standing.pointer, sending, answers, chrono::Utc::now())?;
         let mut pointer = settled.pointer;
         if pointer.wants_compaction() {
             pointer = store.compact(&receipt.activation, receipt.id, &pointer, pointer.partitions)?;

@@ -19,8 +19,8 @@ use crate::{
 
 /// Code of a record that is not sent this time, because it was refused just so in many publishes running.
 const QUARANTINED: &str = "quarantined";
-/// Single records refused running, with none accepted before, after which it is not the records.
-const HOPELESS: u32 = 16;
+/// Single records refused running beyond those known, with none accepted before, after which it is not the records.
+const HOPELESS: u64 = 16;
 
 /// Sends batches, and keeps the books of what was answered.
 pub(super) struct Sender<'a> {
@@ -36,7 +36,9 @@ pub(super) struct Sender<'a> {
     rejected_by: BTreeMap<String, u64>,
     accepted: u64,
     /// Records that the target refused whole, each alone.
-    alone: u32,
+    alone: u64,
+    /// Records that it is known to refuse.
+    known: u64,
     /// Hash and operation → fingerprint, of records that are refused again and again.
     quarantined: HashMap<(Vec<u8>, String), Option<Vec<u8>>>,
 }
@@ -76,6 +78,7 @@ impl<'a> Sender<'a> {
             rejected_by: BTreeMap::new(),
             accepted: 0,
             alone: 0,
+            known: state.count_dead_letters(&receipt.activation).await?,
             quarantined,
         })
     }
@@ -85,7 +88,8 @@ impl<'a> Sender<'a> {
         let op = outgoing.batch.op;
         let from = self.answers.of(op).done;
         let to = from + outgoing.len() as u64;
-        self.state.advance(self.publish, self.news.take().as_ref(), Some((op, to))).await?;
+        self.state.advance(self.publish, self.news.as_ref(), Some((op, to))).await?;
+        self.news = None;
         self.answers.of(op).begun = to;
         crash::point(crash::BATCH_BEGUN).await;
         let held_back = self.held_back(&outgoing)?;
@@ -148,14 +152,18 @@ impl<'a> Sender<'a> {
                     }
                     refused.extend(rejections.into_iter().map(|one| Rejection { row: offset + from + one.row, ..one }));
                 }
-                Err(error) if error.kind() == ErrorKind::Refused && !self.capabilities.names_rejected_rows => {
+                Err(error)
+                    if error.kind() == ErrorKind::Refused
+                        && !error.doubtful()
+                        && !self.capabilities.names_rejected_rows =>
+                {
                     if rows > 1 {
                         let half = rows / 2;
                         todo.extend([(from + half, rows - half), (from, half)]);
                         continue;
                     }
                     self.alone += 1;
-                    if self.accepted == 0 && self.alone >= HOPELESS {
+                    if self.accepted == 0 && self.alone >= HOPELESS + self.known {
                         return Err(broken(error.into(), false));
                     }
                     refused.push(alone_refused(offset + from, &error.to_string()));
@@ -205,11 +213,11 @@ impl<'a> Sender<'a> {
 
     /// Ends the publication, and returns what was answered, and why records were refused.
     pub(super) async fn finish(
-        mut self,
+        self,
         receipt: &Receipt,
         whole: bool,
     ) -> Result<(Answers, BTreeMap<String, u64>), Failure> {
-        self.state.advance(self.publish, self.news.take().as_ref(), None).await?;
+        self.state.advance(self.publish, self.news.as_ref(), None).await?;
         if whole {
             let sent = receipt.counts.added + receipt.counts.updated + receipt.counts.removed;
             let rejected: u64 = self.rejected_by.values().sum();

@@ -59,7 +59,9 @@ impl Run<'_> {
             Ok(pending) => pending,
             Err(failure) => return Err(discarded(destination, &ticket, failure.into()).await),
         };
-        self.put(receipt, &sealed, Some(&pending)).await?;
+        if let Err(failure) = self.put(receipt, &sealed, Some(&pending)).await {
+            return Err(discarded(destination, &ticket, failure.into()).await);
+        }
         crash::point(crash::SEAL_STORED).await;
         self.progress.phase(Phase::Committing, None);
         match commit(destination, &sealed, receipt, &pending).await {

@@ -1,7 +1,9 @@
 //! Taking members back from a target that shows them one by one.
 
 use arrow::{array::Array, compute::concat};
-use herald_destinations::contract::{Account, Batch, Changes, Destination, Mode, Op, Publication, PublishContext};
+use herald_destinations::contract::{
+    Account, Batch, Changes, Destination, ErrorKind, Mode, Op, Publication, PublishContext,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Failure, Publisher, Receipt, code, standing::Standing, work::empty_records};
@@ -10,11 +12,18 @@ use crate::config::{Activation, Target};
 /// Members of a batch where the target has no limit of its own.
 const ROWS: usize = 8192;
 
+/// Members refused alone, with none accepted, after which it is not the members.
+const HOPELESS: u64 = 16;
+
 /// A teardown's removals under way.
 struct Removal<'a> {
     publication: Box<dyn Publication>,
     standing: &'a Standing,
     events: bool,
+    /// Whether the target names the rows that it refuses.
+    names: bool,
+    /// Whether the target took anything.
+    any: bool,
     refused: u64,
 }
 
@@ -79,7 +88,8 @@ impl Publisher {
         let most = capabilities.max_rows.unwrap_or(ROWS).max(1);
         let publication = destination.begin(&context).await?;
         let events = capabilities.change_events;
-        let mut removal = Removal { publication, standing, events, refused: 0 };
+        let names = capabilities.names_rejected_rows;
+        let mut removal = Removal { publication, standing, events, names, any: false, refused: 0 };
         let mut waiting: Vec<arrow::array::ArrayRef> = Vec::new();
         for partition in 0..standing.pointer.partitions as usize {
             let Some(held) = snapshot.partition(partition, standing.pointer.partitions)? else { continue };
@@ -112,7 +122,25 @@ impl Removal<'_> {
         let rows = empty_records(&self.standing.schema(), members.len()).map_err(code::internal)?;
         let changes = self.events.then_some(Changes::None);
         let batch = Batch { op: Op::Remove, members: std::sync::Arc::clone(members), rows, changes };
-        let refused = self.publication.write(batch).await?.len() as u64;
+        // Halves that are still to come, the next one last.
+        let mut todo = vec![(0, members.len())];
+        let mut refused = 0;
+        while let Some((from, rows)) = todo.pop() {
+            match self.publication.write(batch.slice(from, rows)).await {
+                Ok(rejections) => {
+                    self.any |= rejections.len() < rows;
+                    refused += rejections.len() as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Refused && !self.names => match rows {
+                    0 => {}
+                    // It is not the members, but the request.
+                    1 if self.refused + refused >= HOPELESS && !self.any => return Err(error.into()),
+                    1 => refused += 1,
+                    _ => todo.extend([(from + rows / 2, rows - rows / 2), (from, rows / 2)]),
+                },
+                Err(error) => return Err(error.into()),
+            }
+        }
         self.refused += refused;
         Ok(refused)
     }

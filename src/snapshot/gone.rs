@@ -43,7 +43,10 @@ pub(super) fn schema() -> SchemaRef {
 impl Gone {
     pub(super) fn open(folder: &Path, activation: &str, pointer: &Pointer, keys: &Keys) -> Result<Self, Failure> {
         let open = |layer| LayerFile::open(folder, activation, layer, keys).map_err(|error| unreadable(&error));
-        Ok(Self { file: pointer.gone.as_ref().map(open).transpose()?, partitions: pointer.partitions })
+        let file = pointer.gone.as_ref().map(open).transpose()?;
+        // Its own, which may be fewer than the snapshot has by now.
+        let partitions = file.as_ref().map_or(1, LayerFile::groups);
+        Ok(Self { file, partitions })
     }
 
     /// Those of partition number `wanted` of `partitions`, at least as many as the file has.

@@ -67,7 +67,7 @@ impl LayerWriter {
         keys: &Keys,
     ) -> Result<Self, Failure> {
         let path = folder.join(&name);
-        let file = File::create(&path).map_err(|error| code::disk(&error, "begin a snapshot file"))?;
+        let file = File::create_new(&path).map_err(|error| code::disk(&error, "begin a snapshot file"))?;
         let failed = |error: ParquetError| failure(error, "begin a snapshot file");
         let properties = properties(activation, &name, keys).map_err(failed)?;
         let parquet = ArrowSchemaConverter::new().convert(&schema).map_err(failed)?;

@@ -139,6 +139,11 @@ impl LayerFile {
         self.metadata.schema().field_with_name(FIELDS).is_ok()
     }
 
+    /// How many row groups, one a partition.
+    pub(super) fn groups(&self) -> u32 {
+        u32::try_from(self.metadata.metadata().num_row_groups()).unwrap_or(1).max(1)
+    }
+
     /// All rows of one row group.
     pub(super) fn group(&self, group: usize) -> Result<RecordBatch, ParquetError> {
         let rows = usize::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);

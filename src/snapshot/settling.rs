@@ -96,8 +96,8 @@ struct Tally {
 
 impl SnapshotStore {
     /// Takes the answers of a target into the snapshot: what it acknowledged as it is, what it refused not at all, what
-    /// nobody knows as perhaps. `sending` is the file that says what was about to be sent, over `before`; `remember`:
-    /// whether to keep who was removed.
+    /// nobody knows as perhaps. `sending` is the file that says what was about to be sent, over `before`. Who was removed
+    /// `now` is kept where the target is told what changed.
     ///
     /// # Errors
     /// `snapshot_unreadable`, `disk_full`, or what the disk said.
@@ -107,7 +107,7 @@ impl SnapshotStore {
         before: &Pointer,
         sending: &Layer,
         answers: &Answers,
-        remember: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
     ) -> Result<Settled, Failure> {
         let file = self.open_one(activation, sending, before.partitions)?;
         let key = file.key_type().ok_or_else(|| code::internal("what was about to be sent is not on record"))?;
@@ -124,7 +124,7 @@ impl SnapshotStore {
         let mut pointer = before.clone();
         pointer.members = pointer.members.saturating_add_signed(tally.members);
         let settled = self.open_one(activation, &layer, before.partitions)?;
-        if let Some(now) = remember {
+        if columns.fields {
             pointer.gone = self.remember((activation, publish), before, &settled, now)?;
         }
         pointer.layers.push(layer);

@@ -120,7 +120,9 @@ impl SnapshotStore {
     ) -> Result<LayerWriter, Failure> {
         let folder = self.folder(activation);
         fs::create_dir_all(&folder).map_err(|error| code::disk(&error, "make the snapshot's folder"))?;
-        LayerWriter::create(&folder, format!("{publish}-{name}.parquet"), activation, schema, &self.keys)
+        // Never a name that was used before: a file that is being read, or that a pointer names, stays as it is.
+        let name = format!("{publish}-{name}-{}.parquet", Uuid::now_v7().simple());
+        LayerWriter::create(&folder, name, activation, schema, &self.keys)
     }
 
     /// Opens one file by itself, of `partitions` partitions: what was about to be sent.

@@ -3,12 +3,15 @@
 use std::{sync::Arc, thread};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, FixedSizeBinaryArray, StringArray, UInt8Array, UInt32Array, new_null_array},
+    array::{
+        Array, ArrayRef, AsArray, BinaryArray, FixedSizeBinaryArray, StringArray, UInt8Array, UInt32Array,
+        new_null_array,
+    },
     datatypes::DataType,
 };
 use uuid::Uuid;
 
-use super::{Columns, Holding, Keys, Pointer, Rows, SnapshotStore, hashes, partition};
+use super::{Answers, Columns, Holding, Keys, Pointer, Range, Rows, Sent, SnapshotStore, hashes, partition};
 use crate::config::Key;
 
 const PARTITIONS: u32 = 16;
@@ -130,4 +133,62 @@ fn another_key_or_a_file_in_anothers_place_is_unreadable() {
     let name = &pointer.layers[0].file;
     std::fs::copy(folder.path().join("snapshots/a").join(name), folder.path().join("snapshots/b").join(name)).unwrap();
     assert_eq!(right.open("b", &pointer).unwrap_err().code, "snapshot_unreadable");
+}
+
+/// Rows that are about to be sent: an add, or the removal, of each member.
+fn sending(store: &SnapshotStore, keys: &[String], sent: Sent, partitions: u32) -> super::Layer {
+    let columns = Columns { fields: true, sent: true, ..Columns::of(DataType::Utf8) };
+    let mut writer = store.layer("a", Uuid::from_u128(1), "sending", &columns).unwrap();
+    let encoder = writer.encoder();
+    let array: ArrayRef = Arc::new(StringArray::from(keys.to_vec()));
+    let hashes = hashes(&array, store.keys());
+    for number in 0..partitions as usize {
+        let here = keys.iter().zip(&hashes).filter(|(_, hash)| partition(**hash, partitions) == number);
+        let mut here: Vec<String> = here.map(|(key, _)| key.clone()).collect();
+        here.sort();
+        let keys: ArrayRef = Arc::new(StringArray::from(here));
+        let length = keys.len();
+        let rows = if sent == Sent::Remove {
+            Rows::unknown(keys, Holding::Gone, 2, true).unwrap()
+        } else {
+            let prints = FixedSizeBinaryArray::try_from_sparse_iter_with_size((0..length).map(|_| Some([1; 16])), 16);
+            let fields = BinaryArray::from_iter_values((0..length).map(|_| b"twelve bytes"));
+            Rows::held(keys, prints.unwrap(), 1, Some(fields)).unwrap()
+        };
+        let rows = rows.sending(UInt8Array::from_value(sent as u8, length)).unwrap();
+        writer.append(encoder.encode(number, &rows).unwrap()).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+fn answered(op: usize, records: u64) -> Answers {
+    let mut answers = Answers::default();
+    answers.ranges[op] = Range { done: records, begun: records };
+    answers
+}
+
+#[test]
+fn who_was_removed_is_known_after_the_snapshot_was_cut_finer_and_merged_twice_in_one_publish() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(folder.path(), 1);
+    let (publish, now) = (("a", Uuid::from_u128(1)), chrono::Utc::now());
+    let pointer = store.empty(2);
+    let adds = sending(&store, &names(0..100), Sent::Add, 2);
+    let added = store.settle(publish, &pointer, &adds, &answered(0, 100), now).unwrap();
+    assert_eq!((added.delivered, added.owed, added.pointer.members), (100, 0, 100));
+    let removals = sending(&store, &names(0..40), Sent::Remove, 2);
+    let removed = store.settle(publish, &added.pointer, &removals, &answered(2, 30), now).unwrap();
+    assert_eq!((removed.delivered, removed.owed, removed.pointer.members), (30, 10, 70));
+    let finer = store.compact("a", publish.1, &removed.pointer, 16).unwrap();
+    let merged = store.compact("a", publish.1, &finer, 16).unwrap();
+    assert_eq!(held(&store, &merged, 16).len(), 70);
+    let gone = store.gone("a", &merged).unwrap();
+    let remembered: usize = (0..16).map(|number| gone.partition(number, 16).unwrap().len()).sum();
+    assert_eq!(remembered, 30, "each where its key belongs");
+    // Settled over the finer snapshot, they are remembered still, but for who is back.
+    let back = sending(&store, &names(0..5), Sent::Add, 16);
+    let returned = store.settle(publish, &merged, &back, &answered(0, 5), now).unwrap();
+    let gone = store.gone("a", &returned.pointer).unwrap();
+    let counted: usize = (0..16).map(|number| gone.partition(number, 16).unwrap().len()).sum();
+    assert!((25..30).contains(&counted), "{counted}");
 }

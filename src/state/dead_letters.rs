@@ -50,6 +50,8 @@ pub struct DeadLetterRow {
     pub count: u64,
     /// When it was refused first.
     pub since: DateTime<Utc>,
+    /// Publishes running in which this very record was refused.
+    pub same: u64,
 }
 
 /// Whose dead letters.
@@ -64,8 +66,8 @@ pub enum DeadLettersOf<'a> {
 /// How long a dead letter stays that no publish meets again.
 const RETENTION: TimeDelta = TimeDelta::days(90);
 
-type Columns = (String, String, Vec<u8>, String, String, Vec<u8>, Option<Vec<u8>>, i64, String);
-const COLUMNS: &str = "activation, publish, member, op, code, sealed, fingerprint, count, since";
+type Columns = (String, String, Vec<u8>, String, String, Vec<u8>, Option<Vec<u8>>, i64, String, i64);
+const COLUMNS: &str = "activation, publish, member, op, code, sealed, fingerprint, count, since, same";
 
 impl State {
     /// A page of dead letters; `after` is the last one of the page before.
@@ -96,7 +98,7 @@ impl State {
         found.into_iter().map(read).collect()
     }
 
-    /// Dead letters that were refused in so many publishes running, or more, and by the target itself since `tried`.
+    /// Dead letters whose record was refused in so many publishes running, or more, and by the target itself since `tried`.
     ///
     /// # Errors
     /// When the state can't be read.
@@ -106,7 +108,7 @@ impl State {
         publishes: u32,
         tried: DateTime<Utc>,
     ) -> Result<Vec<DeadLetterRow>, StateError> {
-        let query = format!("SELECT {COLUMNS} FROM dead_letters WHERE activation = ?1 AND count >= ?2 AND tried > ?3");
+        let query = format!("SELECT {COLUMNS} FROM dead_letters WHERE activation = ?1 AND same >= ?2 AND tried > ?3");
         let found: Vec<Columns> = sqlx::query_as(sqlx::AssertSqlSafe(query))
             .bind(activation)
             .bind(publishes)
@@ -154,7 +156,7 @@ impl State {
 }
 
 fn read(columns: Columns) -> Result<DeadLetterRow, StateError> {
-    let (activation, publish, member, op, code, sealed, fingerprint, count, since) = columns;
+    let (activation, publish, member, op, code, sealed, fingerprint, count, since, same) = columns;
     Ok(DeadLetterRow {
         activation,
         publish: publish.parse().map_err(StateError::internal)?,
@@ -165,6 +167,7 @@ fn read(columns: Columns) -> Result<DeadLetterRow, StateError> {
         fingerprint,
         count: u64::try_from(count).map_err(StateError::internal)?,
         since: since.parse().map_err(StateError::internal)?,
+        same: u64::try_from(same).map_err(StateError::internal)?,
     })
 }
 
@@ -179,7 +182,7 @@ pub(super) async fn add(
         return Ok(());
     }
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let rows: Vec<(u64, String, &str, &str, String, Option<String>)> = refused
+    let rows: Vec<_> = refused
         .iter()
         .map(|one| {
             let fingerprint = one.fingerprint.as_deref().map(hex);
@@ -197,6 +200,7 @@ pub(super) async fn add(
              code = CASE excluded.code WHEN 'quarantined' THEN code ELSE excluded.code END,
              tried = CASE excluded.code WHEN 'quarantined' THEN tried ELSE excluded.tried END,
              sealed = CASE excluded.code WHEN 'quarantined' THEN sealed ELSE excluded.sealed END,
+             same = CASE WHEN fingerprint IS excluded.fingerprint THEN same + (publish <> excluded.publish) ELSE 1 END,
              fingerprint = excluded.fingerprint, last = excluded.last,
              count = count + (publish <> excluded.publish)",
     )

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use herald::{
+    config::OnDelete,
     publish::{DeadLetter, Outcome, Presence, PublishKind, Request, Status},
     state::DeadLettersOf,
 };
@@ -199,4 +200,40 @@ async fn an_explanation_says_who_is_refused_and_who_is_perhaps_there() {
         held,
         expected.map(|(word, count)| (word.to_owned(), count)).into_iter().filter(|(_, n)| *n > 0).collect()
     );
+}
+
+#[tokio::test]
+async fn a_purge_finds_the_members_that_a_target_refuses_without_naming_them() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..40, "one");
+    world.publish().await;
+    world.target.refuse(Refusal::whole(|_, member| member == "m013"));
+    let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((stopped.counts.delivered, stopped.counts.rejected, stopped.counts.owed), (39, 1, 0));
+    assert_eq!(world.held().into_keys().collect::<Vec<_>>(), ["m013"]);
+    world.target.refuse(Refusal::Nobody);
+    let done = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!(done.status, Status::Succeeded);
+    assert_eq!(world.held(), [].into());
+}
+
+#[tokio::test]
+async fn many_records_that_are_known_to_be_refused_do_not_fail_a_publish() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..100, "one");
+    world.target.refuse(Refusal::whole(|_, member| member < "m030"));
+    let first = world.publish().await;
+    if first.status == Status::Failed {
+        // The first records sent happened to be those: it is tried again with others before them.
+        assert_eq!(first.error.as_ref().unwrap().code, "target_refused");
+    }
+    world.target.refuse(Refusal::whole(|_, member| member < "m010"));
+    world.publish().await;
+    world.target.refuse(Refusal::whole(|_, member| member < "m030"));
+    world.lake(0..130, "one");
+    let more = world.publish().await;
+    assert_eq!((more.status, more.counts.delivered), (Status::Partial, 30));
+    world.target.refuse(Refusal::whole(|_, _| true));
+    let rest = world.publish().await;
+    assert_eq!((rest.status, rest.counts.rejected, rest.counts.delivered), (Status::Partial, 10, 0));
 }

@@ -24,8 +24,9 @@ CREATE TABLE dead_letters (
     sealed      BLOB NOT NULL,
     -- Of the record that was refused; null for a removal.
     fingerprint BLOB,
-    -- Publishes running in which it was refused.
+    -- Publishes running in which it was refused, and those of them in which the record was this one.
     count       INTEGER NOT NULL DEFAULT 1,
+    same        INTEGER NOT NULL DEFAULT 1,
     since       TEXT NOT NULL,
     -- When a publish met it last, and when the target itself refused it last.
     last        TEXT NOT NULL,
