@@ -216,3 +216,19 @@ async fn a_keep_leaves_the_members_and_forgets_the_snapshot() {
     world.assert_holds(0..5, "one");
     assert_eq!(world.publisher().await.state().snapshot("a").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn what_is_not_taken_back_wholly_does_not_live_again() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    world.publish().await;
+    world.script.at(Operation::Write, 2, Mishap::Before(ErrorKind::Unreachable));
+    let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((stopped.status, world.held().len()), (Status::Failed, 15));
+    let error = world.publisher().await.recreate("a").await.unwrap_err().to_string();
+    assert!(error.starts_with("deleting: `a` is being deleted"), "{error}");
+    world.publisher().await.delete("a", Some(OnDelete::Keep)).await.unwrap();
+    world.publisher().await.recreate("a").await.unwrap();
+    assert_eq!(world.publish().await.counts.added, 25, "all are added, whoever was taken back");
+    world.assert_holds(0..25, "one");
+}
