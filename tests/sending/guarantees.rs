@@ -232,3 +232,20 @@ async fn what_is_not_taken_back_wholly_does_not_live_again() {
     assert_eq!(world.publish().await.counts.added, 25, "all are added, whoever was taken back");
     world.assert_holds(0..25, "one");
 }
+
+#[tokio::test]
+async fn who_returns_returns_still_after_an_add_without_an_answer() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..4, "one");
+    world.publish().await;
+    world.lake(1..4, "one");
+    world.publish().await;
+    world.lake(0..5, "one");
+    world.script.at(Operation::Write, 1, Mishap::Before(ErrorKind::TimedOut));
+    assert_eq!(world.publish().await.status, Status::Failed);
+    let before = world.target.log().len();
+    world.publish().await;
+    let told: Vec<(String, Option<bool>)> =
+        world.since(before).into_iter().map(|one| (one.member, one.returning)).collect();
+    assert_eq!(told, [("m000".into(), Some(true)), ("m004".into(), Some(false))]);
+}
