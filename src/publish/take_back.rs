@@ -15,7 +15,6 @@ struct Removal<'a> {
     publication: Box<dyn Publication>,
     standing: &'a Standing,
     events: bool,
-    refused: u64,
 }
 
 impl Publisher {
@@ -79,7 +78,7 @@ impl Publisher {
         let most = capabilities.max_rows.unwrap_or(ROWS).max(1);
         let publication = destination.begin(&context).await?;
         let events = capabilities.change_events;
-        let mut removal = Removal { publication, standing, events, refused: 0 };
+        let mut removal = Removal { publication, standing, events };
         let mut waiting: Vec<arrow::array::ArrayRef> = Vec::new();
         for partition in 0..standing.pointer.partitions as usize {
             let Some(held) = snapshot.partition(partition, standing.pointer.partitions)? else { continue };
@@ -93,11 +92,12 @@ impl Publisher {
                     let refused = removal.remove(&members.slice(from, rows)).await?;
                     receipt.counts.rejected += refused;
                     receipt.counts.delivered += rows as u64 - refused;
+                    // At once: whatever stops the rest, the reasons add up to the count.
+                    if refused > 0 {
+                        *receipt.rejected_by.entry("refused".into()).or_default() += refused;
+                    }
                 }
             }
-        }
-        if removal.refused > 0 {
-            receipt.rejected_by.insert("refused".into(), removal.refused);
         }
         let account = Account { ..receipt.counts };
         let ticket = removal.publication.seal(account).await?;
@@ -112,8 +112,6 @@ impl Removal<'_> {
         let rows = empty_records(&self.standing.schema(), members.len()).map_err(code::internal)?;
         let changes = self.events.then_some(Changes::None);
         let batch = Batch { op: Op::Remove, members: std::sync::Arc::clone(members), rows, changes };
-        let refused = self.publication.write(batch).await?.len() as u64;
-        self.refused += refused;
-        Ok(refused)
+        Ok(self.publication.write(batch).await?.len() as u64)
     }
 }

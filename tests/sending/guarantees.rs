@@ -6,10 +6,10 @@ use herald::{
 };
 use herald_destinations::{
     contract::{ErrorKind, Op},
-    reference::{Mishap, Operation},
+    reference::{Mishap, Operation, Refusal},
 };
 
-use super::{ACTIVATION, World, only, ops, request};
+use super::{ACTIVATION, World, assert_conserved, only, ops, request};
 
 #[tokio::test]
 async fn a_target_is_told_who_comes_changes_leaves_and_returns() {
@@ -248,4 +248,16 @@ async fn who_returns_returns_still_after_an_add_without_an_answer() {
     let told: Vec<(String, Option<bool>)> =
         world.since(before).into_iter().map(|one| (one.member, one.returning)).collect();
     assert_eq!(told, [("m000".into(), Some(true)), ("m004".into(), Some(false))]);
+}
+
+#[tokio::test]
+async fn a_purge_that_stops_after_refusals_names_their_reason() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    world.publish().await;
+    world.target.refuse(Refusal::named(|op, _| op == Op::Remove));
+    world.script.at(Operation::Write, 2, Mishap::Before(ErrorKind::Unreachable));
+    let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((stopped.status, stopped.counts.rejected, stopped.counts.owed), (Status::Failed, 10, 15));
+    assert_conserved(&stopped);
 }
