@@ -130,7 +130,12 @@ impl Publisher {
         receipt.finished_at = Some(chrono::Utc::now());
         let stopped = (answered < owed).then(died);
         let events = target.config.capabilities().change_events;
+        let died = stopped.is_some();
         self.settle_sent(receipt, &mut pending, &answers, events, stopped)?;
+        if died {
+            // Its process ended, which nobody asked the publish to do.
+            receipt.status = Status::Failed;
+        }
         crash::point(crash::RECOVERED).await;
         self.acknowledge(receipt, pending).await?;
         Ok(true)
