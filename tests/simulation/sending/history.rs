@@ -112,6 +112,8 @@ pub(crate) struct Rates {
 pub(crate) const USUAL: Rates = Rates { end: 22, fault: 22, change: 12, refuse: 20, purge: 4 };
 /// A day on which hardly anything works.
 pub(crate) const BAD_DAY: Rates = Rates { end: 30, fault: 50, change: 0, refuse: 30, purge: 0 };
+/// Weeks in which the target refuses the same records again and again.
+pub(crate) const STUBBORN: Rates = Rates { end: 10, fault: 8, change: 0, refuse: 3, purge: 0 };
 
 impl History {
     /// A history of so many publishes.
@@ -123,6 +125,7 @@ impl History {
             let member = random.below(MEMBERS);
             steps.push(Step::Edit(Edit::Put(Person::drawn(random, Some(member)))));
         }
+        steps.push(refuse(random));
         for _ in 0..publishes {
             if random.percent(2) {
                 steps.push(Step::Edit(Edit::Empty));
