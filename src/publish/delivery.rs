@@ -55,7 +55,7 @@ impl Walked {
     /// are neither members nor held any more are accounted for, too.
     fn named(&mut self, named: u64, held: u64) {
         let truth = &mut self.ledger.truth;
-        truth.members = (held + truth.added).saturating_sub(truth.removed);
+        truth.members = (held + truth.added).saturating_sub(truth.again + truth.removed);
         let dropped = named.saturating_sub(self.ledger.counts.resolved + truth.removed);
         self.ledger.counts.resolved += dropped;
         self.ledger.suppress("no_member", dropped);

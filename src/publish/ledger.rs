@@ -29,6 +29,8 @@ pub struct Truth {
     pub members: u64,
     /// Records that the target does not hold.
     pub added: u64,
+    /// Those of them that it holds perhaps: they count as held already.
+    pub again: u64,
     /// Records that it holds otherwise.
     pub updated: u64,
     /// Members that it should not hold.
@@ -50,6 +52,7 @@ impl Ledger {
         let (a, b) = (&mut self.truth, &other.truth);
         a.members += b.members;
         a.added += b.added;
+        a.again += b.again;
         a.updated += b.updated;
         a.removed += b.removed;
         a.compared += b.compared;

@@ -128,7 +128,12 @@ impl Publisher {
         receipt.rejected_by = self.state.refused_by(receipt.id).await?.into_iter().collect();
         receipt.finished_at = Some(chrono::Utc::now());
         let stopped = (answered < owed).then(died);
+        let died = stopped.is_some();
         self.settle_sent(receipt, &mut pending, &answers, stopped)?;
+        if died {
+            // Its process ended, which nobody asked the publish to do.
+            receipt.status = Status::Failed;
+        }
         crash::point(crash::RECOVERED).await;
         self.acknowledge(receipt, pending).await?;
         Ok(true)

@@ -103,11 +103,12 @@ impl Publisher {
                     let refused = removal.remove(&members.slice(from, rows)).await?;
                     receipt.counts.rejected += refused;
                     receipt.counts.delivered += rows as u64 - refused;
+                    // At once: whatever stops the rest, the reasons add up to the count.
+                    if refused > 0 {
+                        *receipt.rejected_by.entry("refused".into()).or_default() += refused;
+                    }
                 }
             }
-        }
-        if removal.refused > 0 {
-            receipt.rejected_by.insert("refused".into(), removal.refused);
         }
         let account = Account { ..receipt.counts };
         let ticket = removal.publication.seal(account).await?;

@@ -125,12 +125,22 @@ impl Publisher {
         })
     }
 
-    /// Lets a deleted activation live again; its next publish is a first one.
+    /// Lets a deleted activation live again; its next publish is a first one. One whose teardown stopped half-way does
+    /// not: its snapshot names members that were taken back, who would never be added again.
     ///
     /// # Errors
-    /// An unknown activation, or a state that can't be written.
+    /// An unknown activation, one whose teardown is not done, or a state that can't be written.
     pub async fn recreate(&self, name: &str) -> Result<(), PublishError> {
         self.activation(name)?;
+        if self.state.activation_state(name).await.map_err(Failure::from)? == ActivationState::Deleting {
+            let failure = Failure {
+                code: "deleting".into(),
+                message: format!("`{name}` is being deleted, and not all of it is taken back"),
+                remedy: format!("`herald delete {name}` goes on where it stopped; then it can live again"),
+                retryable: false,
+            };
+            return Err(failure.into());
+        }
         self.state.set_activation_state(name, ActivationState::Active).await.map_err(Failure::from)?;
         Ok(())
     }

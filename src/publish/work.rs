@@ -308,6 +308,7 @@ fn account(resolved: &Resolved, delta: &Delta, held: Option<&Held>) -> Ledger {
     ledger.duplicates = resolved.duplicates;
     ledger.truth.members = resolved.keys.len() as u64;
     ledger.truth.added = delta.added.len() as u64;
+    ledger.truth.again = delta.again.len() as u64;
     ledger.truth.updated = delta.updated.len() as u64;
     ledger.truth.removed = delta.removed.len() as u64;
     ledger.truth.compared = held.map_or(0, |held| held.len() as u64);

@@ -80,7 +80,8 @@ impl GoneMembers {
         Ok(BooleanBuffer::collect_bool(keys.len(), |row| self.0.contains_key(hashes.value(row))))
     }
 
-    /// Takes note of what a publish settled: who is gone now, and who is back. Forgets whom it need not remember.
+    /// Takes note of what a publish settled: who is gone now, and who is back. Forgets whom it need not remember. Of
+    /// whom nobody knows, nothing changes: who is added again after an add without an answer returns still.
     ///
     /// # Errors
     /// None that can be met: the hashes are of one width.
@@ -88,10 +89,10 @@ impl GoneMembers {
         let hashes = identities(settled.keys(), secret)?;
         for row in 0..settled.len() {
             let Ok(hash) = <[u8; IDENTITY as usize]>::try_from(hashes.value(row)) else { continue };
-            if settled.holding(row) == Holding::Gone {
-                self.0.insert(hash, now.timestamp());
-            } else {
-                self.0.remove(&hash);
+            match settled.holding(row) {
+                Holding::Gone => drop(self.0.insert(hash, now.timestamp())),
+                Holding::Held => drop(self.0.remove(&hash)),
+                Holding::Stale | Holding::Perhaps => {}
             }
         }
         let oldest = now.checked_sub_days(REMEMBERED).unwrap_or(now).timestamp();

@@ -6,6 +6,21 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ACTIVATION, World, assert_conserved, request};
 
+#[tokio::test]
+async fn a_publish_whose_process_died_has_failed_and_was_not_cancelled() {
+    for moment in ["spooled", "sending_stored", "batch_begun", "batch_sent"] {
+        let world = World::new(ACTIVATION);
+        world.lake(0..30, "one");
+        assert!(cut(&world, moment, 1).await);
+        world.publish().await;
+        let publisher = world.publisher().await;
+        let receipts = publisher.state().receipts(herald::state::Filter::default()).await.unwrap();
+        let died = receipts.iter().find(|receipt| receipt.sequence == 1).unwrap();
+        let code = died.error.as_ref().map(|error| error.code.as_str());
+        assert_eq!((died.status, code), (Status::Failed, Some("interrupted")), "{moment}");
+    }
+}
+
 /// Cuts a publish at a moment. Whether it came by.
 async fn cut(world: &World, moment: &str, time: u32) -> bool {
     let publisher = world.publisher().await;

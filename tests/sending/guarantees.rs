@@ -6,10 +6,10 @@ use herald::{
 };
 use herald_destinations::{
     contract::{ErrorKind, Op},
-    reference::{Mishap, Operation},
+    reference::{Mishap, Operation, Refusal},
 };
 
-use super::{ACTIVATION, World, only, ops, request};
+use super::{ACTIVATION, World, assert_conserved, only, ops, request};
 
 #[tokio::test]
 async fn a_target_is_told_who_comes_changes_leaves_and_returns() {
@@ -215,4 +215,49 @@ async fn a_keep_leaves_the_members_and_forgets_the_snapshot() {
     assert_eq!((done.status, done.counts.removed), (Status::Succeeded, 0));
     world.assert_holds(0..5, "one");
     assert_eq!(world.publisher().await.state().snapshot("a").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn what_is_not_taken_back_wholly_does_not_live_again() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    world.publish().await;
+    world.script.at(Operation::Write, 2, Mishap::Before(ErrorKind::Unreachable));
+    let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((stopped.status, world.held().len()), (Status::Failed, 15));
+    let error = world.publisher().await.recreate("a").await.unwrap_err().to_string();
+    assert!(error.starts_with("deleting: `a` is being deleted"), "{error}");
+    world.publisher().await.delete("a", Some(OnDelete::Keep)).await.unwrap();
+    world.publisher().await.recreate("a").await.unwrap();
+    assert_eq!(world.publish().await.counts.added, 25, "all are added, whoever was taken back");
+    world.assert_holds(0..25, "one");
+}
+
+#[tokio::test]
+async fn who_returns_returns_still_after_an_add_without_an_answer() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..4, "one");
+    world.publish().await;
+    world.lake(1..4, "one");
+    world.publish().await;
+    world.lake(0..5, "one");
+    world.script.at(Operation::Write, 1, Mishap::Before(ErrorKind::TimedOut));
+    assert_eq!(world.publish().await.status, Status::Failed);
+    let before = world.target.log().len();
+    world.publish().await;
+    let told: Vec<(String, Option<bool>)> =
+        world.since(before).into_iter().map(|one| (one.member, one.returning)).collect();
+    assert_eq!(told, [("m000".into(), Some(true)), ("m004".into(), Some(false))]);
+}
+
+#[tokio::test]
+async fn a_purge_that_stops_after_refusals_names_their_reason() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    world.publish().await;
+    world.target.refuse(Refusal::named(|op, _| op == Op::Remove));
+    world.script.at(Operation::Write, 2, Mishap::Before(ErrorKind::Unreachable));
+    let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
+    assert_eq!((stopped.status, stopped.counts.rejected, stopped.counts.owed), (Status::Failed, 10, 15));
+    assert_conserved(&stopped);
 }

@@ -173,6 +173,17 @@ async fn a_publish_of_named_members_touches_nobody_else() {
 }
 
 #[tokio::test]
+async fn a_member_who_is_perhaps_there_counts_once_when_it_is_named() {
+    let world = World::new(&ACTIVATION.replace("min_members: 0", "min_members: 0, max_members: 5"));
+    world.lake(0..5, "one");
+    world.script.at(Operation::Write, 1, Mishap::After(ErrorKind::TimedOut));
+    assert_eq!(world.publish().await.counts.owed, 5);
+    let named = Request { members: vec!["m002".to_owned()], ..request() };
+    let receipt = world.try_publish(&named).await.unwrap();
+    assert_eq!((receipt.status, receipt.counts.added), (Status::Succeeded, 1), "{:?}", receipt.error);
+}
+
+#[tokio::test]
 async fn an_explanation_says_who_is_refused_and_who_is_perhaps_there() {
     let world = World::new(ACTIVATION);
     world.lake(0..20, "one");

@@ -104,12 +104,6 @@ impl History {
         steps.push(Step::Publish(Ask { overridden: true, ..Ask::default() }));
         Self { keys, path, steps }
     }
-
-    /// The history without some of its steps.
-    pub(crate) fn without(&self, from: usize, to: usize) -> Self {
-        let steps = [&self.steps[..from], &self.steps[to..]].concat();
-        Self { steps, ..self.clone() }
-    }
 }
 
 impl Ask {

@@ -17,6 +17,7 @@ mod lake;
 mod model;
 mod process;
 mod random;
+mod sending;
 mod shrink;
 mod target;
 mod wanted;
@@ -25,8 +26,8 @@ mod world;
 pub(crate) use self::random::Random;
 use self::{
     history::{BAD_DAY, History, Rates, USUAL},
-    shrink::{live, shrunk},
-    world::Tally,
+    shrink::{lived, shrunk},
+    world::{Tally, World},
 };
 
 /// Why a check failed.
@@ -49,9 +50,11 @@ const PUBLISHES: usize = 32;
 /// Lives through the history of a seed; what happened.
 fn explore(seed: u64, publishes: usize, rates: Rates) -> Tally {
     let history = History::drawn(seed, publishes, rates);
+    let live = |history: &History| lived(|| World::new(history).and_then(World::live));
     live(&history).unwrap_or_else(|why| {
         eprintln!("seed {seed}, {publishes} publishes: {why}\nshortening the history …");
-        let shortest = shrunk(history, |shorter| live(shorter).is_err());
+        let with = |steps: &[_]| History { steps: steps.to_vec(), ..history.clone() };
+        let shortest = with(&shrunk(history.steps.clone(), |steps| live(&with(steps)).is_err()));
         let why = live(&shortest).err().unwrap_or_else(|| "it failed, but not again".to_owned());
         panic!(
             "seed {seed}, {publishes} publishes; the shortest history that fails: {shortest:#?}\n{why}\n\

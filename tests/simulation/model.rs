@@ -141,27 +141,45 @@ fn guard(
     difference: &Difference<'_>,
     held: Option<&Held>,
 ) -> Option<&'static str> {
+    let (updated, removed) = (difference.updated.len(), difference.removed.len());
+    tripped(definition, wanted.records.len() as u64, (updated, removed), held.map(Held::len))
+}
+
+/// The guard that stops a publish after which there are so many members, and which updates and removes so many of
+/// those held.
+pub(crate) fn tripped(
+    definition: &Definition,
+    members: u64,
+    (updated, removed): (usize, usize),
+    held: Option<usize>,
+) -> Option<&'static str> {
     let guards = definition.guards;
-    let members = wanted.records.len() as u64;
     // In whole numbers: so many of a hundred of those held.
-    let past = |records: usize, percent: u32| {
-        held.is_some_and(|held| !held.is_empty() && records * 100 > percent as usize * held.len())
-    };
+    let past =
+        |records: usize, percent: u32| held.is_some_and(|held| held > 0 && records * 100 > percent as usize * held);
     if members < guards.min_members {
         Some("guard_min_members")
     } else if guards.max_members.is_some_and(|most| members > most) {
         Some("guard_max_members")
-    } else if past(difference.removed.len(), guards.max_removed) {
+    } else if past(removed, guards.max_removed) {
         Some("guard_max_removed")
-    } else if guards.max_changed.is_some_and(|most| past(difference.updated.len() + difference.removed.len(), most)) {
+    } else if guards.max_changed.is_some_and(|most| past(updated + removed, most)) {
         Some("guard_max_changed")
     } else {
         None
     }
 }
 
-/// The laws that every receipt obeys, however its publish ended.
+/// The laws that every receipt of a target of files obeys, however its publish ended.
 pub(crate) fn conserved(receipt: &Receipt) -> Checked {
+    lawful(receipt)?;
+    let rows: u64 = receipt.files.iter().map(|file| file.rows).sum();
+    ensure!(rows == receipt.counts.delivered, "{rows} rows in files: {receipt:?}");
+    Ok(())
+}
+
+/// The laws that every receipt obeys, however its publish ended.
+pub(crate) fn lawful(receipt: &Receipt) -> Checked {
     let Account { resolved, suppressed, unchanged, added, updated, removed, delivered, rejected, owed } =
         receipt.counts;
     ensure!(resolved == suppressed + unchanged + added + updated, "members: {receipt:?}");
@@ -172,8 +190,6 @@ pub(crate) fn conserved(receipt: &Receipt) -> Checked {
     ensure!(!good || owed == 0, "a good publish owes nothing: {receipt:?}");
     ensure!(good == receipt.error.is_none(), "an error, or none: {receipt:?}");
     ensure!(good || receipt.files.is_empty(), "a publish that failed names files: {receipt:?}");
-    let rows: u64 = receipt.files.iter().map(|file| file.rows).sum();
-    ensure!(rows == delivered, "{rows} rows in files: {receipt:?}");
     ensure!(receipt.bytes == receipt.files.iter().map(|file| file.bytes).sum::<u64>(), "bytes: {receipt:?}");
     let times = [Some(receipt.queued_at), receipt.started_at, receipt.finished_at];
     ensure!(times.iter().flatten().is_sorted(), "times: {receipt:?}");

@@ -15,12 +15,11 @@ use std::{
 
 use herald::{
     config,
-    publish::{Phase, Preview, Progress, PublishError, PublishKind, Publisher, Receipt, Request, Silent},
+    publish::{Phase, Preview, Progress, PublishError, PublishKind, Publisher, Receipt, Request, Silent, crash},
 };
+use herald_destinations::contract::Config;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-
-use super::target::Folder;
 
 /// How a publish is cut short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +31,8 @@ pub(crate) enum Cut {
         /// Times that the task waits before it is no more.
         waits: u32,
     },
+    /// The process dies at a named moment, the so-manieth time that it comes by.
+    Moment(&'static str, u32),
     /// Somebody stops the publish as a phase begins.
     Cancel(Phase),
 }
@@ -58,11 +59,11 @@ impl fmt::Debug for Process {
 }
 
 impl Process {
-    /// Starts one in a folder with a config; its one target is `folder`.
-    pub(crate) fn start(home: &Path, folder: &Folder) -> Result<Self, String> {
+    /// Starts one in a folder with a config; its one target is `to`.
+    pub(crate) fn start(home: &Path, to: &(impl Config + Clone + 'static)) -> Result<Self, String> {
         let mut config = config::load(&home.join("herald.yaml")).map_err(|problems| problems.render(false))?;
         for target in config.targets.values_mut() {
-            target.config = Box::new(folder.clone());
+            target.config = Box::new(to.clone());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
@@ -72,27 +73,36 @@ impl Process {
 
     /// One publish of the one activation.
     pub(crate) fn publish(&self, full: bool, override_reason: Option<String>, cut: Option<Cut>) -> Ended {
+        self.run(&Request { full, override_reason, ..request() }, cut, &CancellationToken::new())
+    }
+
+    /// One publish as it is asked for; `cancel` stops it.
+    pub(crate) fn run(&self, request: &Request, cut: Option<Cut>, cancel: &CancellationToken) -> Ended {
         let Some(publisher) = &self.publisher else { return Ended::Died };
-        let request = Request {
-            activation: "a".to_owned(),
-            kind: PublishKind::Manual,
-            full,
-            members: Vec::new(),
-            override_reason,
-            wait: true,
-            unattended: false,
-        };
-        let cancel = CancellationToken::new();
         let watch = Watch { cut, reached: AtomicBool::new(false), cancel: cancel.clone() };
         // A publish that dies gives its connections back to the runtime.
         let _inside = self.runtime.enter();
-        let mortal = Mortal { inner: Box::pin(publisher.publish(&request, &watch, &cancel)), watch: &watch, waits: 0 };
+        let publish = async {
+            match cut {
+                Some(Cut::Moment(name, time)) => {
+                    crash::cut(name, time, publisher.publish(request, &watch, cancel)).await
+                }
+                _ => Some(publisher.publish(request, &watch, cancel).await),
+            }
+        };
+        let mortal = Mortal { inner: Box::pin(publish), watch: &watch, waits: 0 };
         match panic::catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(mortal))) {
-            Ok(Some(answer)) => Ended::Answered(answer.map(Box::new)),
-            Ok(None) => Ended::Died,
+            Ok(Some(Some(answer))) => Ended::Answered(answer.map(Box::new)),
+            Ok(_) => Ended::Died,
             Err(payload) if payload.is::<Death>() => Ended::Died,
             Err(payload) => panic::resume_unwind(payload),
         }
+    }
+
+    /// Anything else that is asked of the publisher.
+    pub(crate) fn ask<'p, F: Future>(&'p self, call: impl FnOnce(&'p Publisher) -> F) -> Result<F::Output, String> {
+        let publisher = self.publisher.as_ref().ok_or("no publisher")?;
+        Ok(self.runtime.block_on(call(publisher)))
     }
 
     /// What a publish would do.
@@ -111,6 +121,19 @@ impl Drop for Process {
         if let Some(publisher) = self.publisher.take() {
             self.runtime.block_on(publisher.state().clone().close());
         }
+    }
+}
+
+/// A publish of everybody, that somebody asked for.
+pub(crate) fn request() -> Request {
+    Request {
+        activation: "a".to_owned(),
+        kind: PublishKind::Manual,
+        full: false,
+        members: Vec::new(),
+        override_reason: None,
+        wait: true,
+        unattended: false,
     }
 }
 

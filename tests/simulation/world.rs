@@ -337,7 +337,9 @@ impl<'a> World<'a> {
     /// What the process says is what stands on record.
     fn answer(&self, ended: &Ended, ask: Ask, receipts: &[Receipt]) -> Checked {
         match ended {
-            Ended::Died => ensure!(matches!(ask.cut, Some(Cut::Die { .. })), "a process died of itself"),
+            Ended::Died => {
+                ensure!(matches!(ask.cut, Some(Cut::Die { .. } | Cut::Moment(..))), "a process died of itself")
+            }
             Ended::Answered(Err(error)) => {
                 let excused = ask.fault.is_some() || matches!(ask.cut, Some(Cut::Cancel(_)));
                 ensure!(excused, "no receipt: {error:?}");
