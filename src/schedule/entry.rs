@@ -166,7 +166,7 @@ impl Entry {
         if job.kind == PublishKind::Resync {
             self.history.resync_tried = Some(now);
         }
-        self.due = self.cadence.due(&self.history, now);
+        self.renew_due(now);
         self.running = Some(Running { job: job.clone(), tries, first });
     }
 
@@ -180,7 +180,7 @@ impl Entry {
                 if job.full || self.history.full.is_none() {
                     self.history.full = Some(began);
                 }
-                self.due = self.cadence.due(&self.history, now);
+                self.renew_due(now);
             }
             Ending::Busy => {
                 let at = now + delta(BUSY_PAUSE.mul_f64(1.0 + self.draw(now)));
@@ -243,7 +243,20 @@ impl Entry {
         known.full = known.full.max(history.full);
         known.resync_tried = known.resync_tried.max(history.resync_tried);
         known.good = known.good.max(history.good);
-        self.due = self.cadence.due(known, now);
+        self.renew_due(now);
+    }
+
+    /// Takes the due times anew from the history. What never began has none to go by, and is counted from now: a time of it
+    /// that has passed and still waits, for a worker or a resume, stays due.
+    fn renew_due(&mut self, now: DateTime<Utc>) {
+        let next = self.cadence.due(&self.history, now);
+        let waits =
+            |due: Option<DateTime<Utc>>, began: Option<DateTime<Utc>>| due.filter(|due| began.is_none() && *due <= now);
+        self.due = Due {
+            standard: waits(self.due.standard, self.history.standard).or(next.standard),
+            rapid: waits(self.due.rapid, self.history.rapid).or(next.rapid),
+            resync: next.resync,
+        };
     }
 
     /// It was torn down: nothing that was before counts.
@@ -285,7 +298,7 @@ impl Entry {
         if let Some(running) = &mut self.running {
             running.first = running.first.min(now);
         }
-        self.due = self.cadence.due(&self.history, now);
+        self.renew_due(now);
     }
 }
 

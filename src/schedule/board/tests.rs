@@ -390,6 +390,29 @@ fn a_paused_or_deleted_activation_waits_and_catches_up_with_one_publish() {
 }
 
 #[test]
+fn the_first_time_of_a_newcomer_stays_due_while_it_waits_whatever_is_learned_meanwhile() {
+    let mut world = World::new(1);
+    let noon = Refresh::Cron { expression: Cron::parse("0 12 * * *").unwrap(), timezone: chrono_tz::UTC };
+    world.add(&Activation { rapid: rapid(60), ..activation("a", noon) }, History::default());
+    let standing = [Standing { activation: "a".to_owned(), paused: true, deleted: false }];
+    world.board.stand(&standing, start());
+    let due = start() + TimeDelta::hours(12);
+    world.run(due + TimeDelta::minutes(5), |_, job| panic!("{job:?} is paused"));
+    world.board.learn("a", &History::default(), world.now);
+    world.board.stand(&[], world.now);
+    // The rapid one begins first, and says nothing of the regular time; nor does a clock that is corrected.
+    let mut regular = Vec::new();
+    let resumed = world.now;
+    world.board.notice(resumed - TimeDelta::seconds(90));
+    world.board.learn("a", &History::default(), resumed - TimeDelta::seconds(90));
+    world.run(resumed + TimeDelta::hours(1), |_, job| {
+        regular.extend((job.lane == Lane::Standard).then_some(job.due));
+        (TimeDelta::seconds(1), GOOD)
+    });
+    assert_eq!(regular, [due]);
+}
+
+#[test]
 fn a_busy_activation_is_asked_after_again_without_holding_a_worker() {
     let mut world = World::new(1);
     world.add(&activation("a", every(43_200)), published(start() - TimeDelta::days(3)));
