@@ -12,6 +12,9 @@ use crate::{config::Activation, publish::PublishKind, state::History};
 /// Another process that publishes the activation is asked after again within one to two of these.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
+/// Once lag was told, history is asked after this again, or after the objective if that is shorter.
+const STALE_PAUSE: Duration = Duration::from_secs(60);
+
 /// One activation.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -35,7 +38,8 @@ pub(super) struct Entry {
     free_since: DateTime<Utc>,
     /// When the service first saw it; age is counted from there while nothing was ever acknowledged.
     seen: DateTime<Utc>,
-    stale: bool,
+    /// Lag was told, and history last asked then.
+    stale: Option<DateTime<Utc>>,
 }
 
 /// A publish that is tried again.
@@ -73,7 +77,7 @@ impl Entry {
             running: None,
             free_since: now,
             seen: now,
-            stale: false,
+            stale: None,
         }
     }
 
@@ -175,7 +179,7 @@ impl Entry {
         self.free_since = now;
         match ending {
             Ending::Good { .. } => {
-                self.stale = false;
+                self.stale = None;
                 self.history.good = Some(began);
                 if job.full || self.history.full.is_none() {
                     self.history.full = Some(began);
@@ -224,19 +228,21 @@ impl Entry {
         f64::from((hasher.finish() >> 32) as u32) / f64::from(u32::MAX)
     }
 
-    /// The age of what the target holds, where it has just grown past the objective.
-    pub(super) fn grows_stale(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+    /// The age of what the target holds, as far as is known here, where it is past the objective.
+    fn lag(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let age = now - self.history.good.unwrap_or(self.seen);
-        let late = !self.stale && !self.deleted && self.freshness.is_some_and(|most| age > delta(most));
+        let late = !self.deleted && self.freshness.is_some_and(|most| age > delta(most));
         late.then_some(age)
     }
 
-    pub(super) fn told_stale(&mut self) {
-        self.stale = true;
+    /// Whether to ask what other processes did: only they can have published one that seems late.
+    pub(super) fn asks(&self, now: DateTime<Utc>) -> bool {
+        let pause = self.freshness.map_or(STALE_PAUSE, |most| most.min(STALE_PAUSE));
+        self.lag(now).is_some() && self.stale.is_none_or(|asked| now >= asked + delta(pause))
     }
 
-    /// Takes in what other processes did.
-    pub(super) fn learn(&mut self, history: &History, now: DateTime<Utc>) {
+    /// Takes in what other processes did. The age, once, where it is past the objective all the same.
+    pub(super) fn learn(&mut self, history: &History, now: DateTime<Utc>) -> Option<TimeDelta> {
         let known = &mut self.history;
         known.standard = known.standard.max(history.standard);
         known.rapid = known.rapid.max(history.rapid);
@@ -244,6 +250,10 @@ impl Entry {
         known.resync_tried = known.resync_tried.max(history.resync_tried);
         known.good = known.good.max(history.good);
         self.renew_due(now);
+        let lag = self.lag(now);
+        let told = self.stale.is_some();
+        self.stale = lag.map(|_| now);
+        lag.filter(|_| !told)
     }
 
     /// Takes the due times anew from the history. What never began has none to go by, and is counted from now: a time of it
@@ -266,7 +276,7 @@ impl Entry {
         self.asked = [None, None];
         self.again = [None, None];
         self.seen = now;
-        self.stale = false;
+        self.stale = None;
         self.due = self.cadence.due(&self.history, now);
     }
 
@@ -298,6 +308,7 @@ impl Entry {
         if let Some(running) = &mut self.running {
             running.first = running.first.min(now);
         }
+        self.stale = self.stale.filter(|_| self.lag(now).is_some()).map(|asked| asked.min(now));
         self.renew_due(now);
     }
 }

@@ -167,8 +167,8 @@ impl Service {
         self.settle_at = self.settle_at.min(now + delta(self.settings.settle));
         if !self.looking && self.look_at <= now {
             self.looking = true;
-            let (runner, stale) = (Arc::clone(&self.runner), self.board.growing_stale(now));
-            self.tasks.spawn(look(runner, stale));
+            let (runner, asking) = (Arc::clone(&self.runner), self.board.asking(now));
+            self.tasks.spawn(look(runner, asking));
         }
         if !self.settling && self.settle_at <= now {
             self.settling = true;
@@ -305,9 +305,9 @@ async fn publish(runner: Arc<dyn Runner>, job: Job, cancel: CancellationToken) -
     Event::Ended(runner.publish(&job, &cancel).await)
 }
 
-async fn look(runner: Arc<dyn Runner>, stale: Vec<Arc<str>>) -> Event {
-    let mut histories = Vec::with_capacity(stale.len());
-    for name in stale {
+async fn look(runner: Arc<dyn Runner>, asking: Vec<Arc<str>>) -> Event {
+    let mut histories = Vec::with_capacity(asking.len());
+    for name in asking {
         // One that can't be read now is asked for again with the next look.
         if let Ok(history) = runner.history(&name).await {
             histories.push((name, history));

@@ -472,10 +472,19 @@ fn lag_past_the_objective_is_told_once_a_crossing() {
     let mut world = World::new(1);
     let freshness = Some(Duration::from_secs(100));
     world.add(&Activation { freshness, ..activation("a", Refresh::Manual) }, published(start()));
-    assert!(world.board.growing_stale(second(100)).is_empty());
-    assert_eq!(world.board.growing_stale(second(101)).len(), 1);
+    assert!(world.board.asking(second(100)).is_empty());
+    assert_eq!(world.board.asking(second(101)).len(), 1);
     // Another process has published meanwhile.
     assert_eq!(world.board.learn("a", &published(second(50)), second(101)), None);
     assert_eq!(world.board.learn("a", &History::default(), second(151)), Some(TimeDelta::seconds(101)));
-    assert!(world.board.growing_stale(second(500)).is_empty());
+    // It is asked after again, but not with every look, and told no second time.
+    assert!(world.board.asking(second(210)).is_empty());
+    assert_eq!(world.board.asking(second(211)).len(), 1);
+    assert_eq!(world.board.learn("a", &History::default(), second(211)), None);
+    assert!(world.board.asking(second(270)).is_empty());
+    // Another process has published again: the next crossing is told.
+    assert_eq!(world.board.learn("a", &published(second(260)), second(271)), None);
+    assert!(world.board.asking(second(360)).is_empty());
+    assert_eq!(world.board.asking(second(361)).len(), 1);
+    assert_eq!(world.board.learn("a", &History::default(), second(361)), Some(TimeDelta::seconds(101)));
 }
