@@ -72,7 +72,7 @@ impl Board {
             if !may || parallel(&entry.target).is_some_and(|most| target.running >= most.max(1)) {
                 continue;
             }
-            target.breaker.began();
+            target.breaker.began(&job.activation);
             target.running += 1;
             self.lanes.take(job.lane);
             entry.began(&job, now);
@@ -96,7 +96,7 @@ impl Board {
                 Ending::Failed { by_target: true, .. } => Sign::Failed,
                 _ => Sign::None,
             };
-            target.breaker.ended(&entry.target, sign, now);
+            target.breaker.ended(&entry.target, activation, sign, now);
         }
     }
 
