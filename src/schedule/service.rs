@@ -65,7 +65,7 @@ pub struct Service {
     look_at: DateTime<Utc>,
     settling: bool,
     settle_at: DateTime<Utc>,
-    /// Activations that could not be settled: until when they are left alone, and how often that was.
+    /// Activations that could not be settled: until when they are left alone, and how often it failed.
     unsettled: HashMap<String, (DateTime<Utc>, u32)>,
     published: u64,
 }
@@ -162,9 +162,12 @@ impl Service {
 
     /// Begins what is due of the service's own work. When to wake up next.
     fn upkeep(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
-        // A clock that went back must not put the next look off.
+        // A clock that went back must not put off the next look, nor settling.
         self.look_at = self.look_at.min(now + delta(self.settings.look));
         self.settle_at = self.settle_at.min(now + delta(self.settings.settle));
+        for (until, failures) in self.unsettled.values_mut() {
+            *until = (*until).min(now + settle_pause(*failures));
+        }
         if !self.looking && self.look_at <= now {
             self.looking = true;
             let (runner, asking) = (Arc::clone(&self.runner), self.board.asking(now));
@@ -256,9 +259,10 @@ impl Service {
                     self.unsettled.remove(&name);
                 }
                 Err(failure) => {
-                    let (until, times) = self.unsettled.entry(name.clone()).or_insert((now, 0));
-                    *until = now + delta(SETTLE_PAUSE.saturating_mul(1 << (*times).min(16)).min(LONGEST_SETTLE_PAUSE));
-                    if *times == 0 {
+                    let (until, failures) = self.unsettled.entry(name.clone()).or_insert((now, 0));
+                    *failures += 1;
+                    *until = now + settle_pause(*failures);
+                    if *failures == 1 {
                         tracing::warn!(
                             activation = name,
                             code = failure.code,
@@ -266,7 +270,6 @@ impl Service {
                             "could not settle what a publish left; it is tried again"
                         );
                     }
-                    *times += 1;
                 }
             }
         }
@@ -334,6 +337,11 @@ async fn settle(runner: Arc<dyn Runner>, let_alone: HashSet<String>) -> Event {
     };
     let left = left.into_iter().filter(|name| !let_alone.contains(name));
     Event::Settled(stream::iter(left).map(settle).buffer_unordered(SETTLED_AT_ONCE).collect().await)
+}
+
+/// For how long an activation is let alone that could not be settled so often in a row.
+fn settle_pause(failures: u32) -> TimeDelta {
+    delta(SETTLE_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_SETTLE_PAUSE))
 }
 
 fn delta(duration: Duration) -> TimeDelta {
