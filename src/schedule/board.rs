@@ -133,7 +133,7 @@ impl Board {
         }
     }
 
-    /// Activations that need to be asked what other processes did.
+    /// Activations whose history is to be asked for.
     pub(super) fn asking(&self, now: DateTime<Utc>) -> Vec<Arc<str>> {
         self.entries.iter().filter(|(_, entry)| entry.asks(now)).map(|(name, _)| Arc::clone(name)).collect()
     }

@@ -181,7 +181,7 @@ impl Entry {
             Ending::Good { .. } => {
                 self.stale = None;
                 self.history.good = Some(began);
-                if job.full || self.history.full.is_none() {
+                if job.full {
                     self.history.full = Some(began);
                 }
                 self.renew_due(now);
@@ -235,13 +235,17 @@ impl Entry {
         late.then_some(age)
     }
 
-    /// Whether to ask what other processes did: only they can have published one that seems late.
+    /// Whether to ask for the history: only another process can have published one that seems late, and only the history
+    /// says whether the first publish sent everything, or went on from what a former name had sent.
     pub(super) fn asks(&self, now: DateTime<Utc>) -> bool {
+        if self.cadence.resyncs() && self.history.good.is_some() && self.history.full.is_none() {
+            return true;
+        }
         let pause = self.freshness.map_or(STALE_PAUSE, |most| most.min(STALE_PAUSE));
         self.lag(now).is_some() && self.stale.is_none_or(|asked| now >= asked + delta(pause))
     }
 
-    /// Takes in what other processes did. The age, once, where it is past the objective all the same.
+    /// Takes in what was published, by this process or another. The age, once, where it is past the objective all the same.
     pub(super) fn learn(&mut self, history: &History, now: DateTime<Utc>) -> Option<TimeDelta> {
         let known = &mut self.history;
         known.standard = known.standard.max(history.standard);

@@ -468,6 +468,28 @@ fn a_resync_takes_the_place_of_the_regular_publish_and_is_full() {
 }
 
 #[test]
+fn after_a_first_publish_the_history_says_from_when_a_resync_is_counted() {
+    let mut world = World::new(1);
+    let resync = Some(Duration::from_secs(86_400));
+    world.add(&Activation { resync, ..activation("a", every(3_600)) }, History::default());
+    let mut kinds = Vec::new();
+    let mut publish = |_: DateTime<Utc>, job: &Job| {
+        kinds.push(job.kind);
+        (TimeDelta::seconds(1), GOOD)
+    };
+    assert!(world.board.asking(start()).is_empty());
+    world.run(second(65), &mut publish);
+    assert_eq!(world.board.asking(second(65)).len(), 1);
+    // A former name sent everything a day ago.
+    let full = Some(start() - TimeDelta::days(1) + TimeDelta::seconds(100));
+    world.board.learn("a", &History { full, ..published(second(1)) }, second(65));
+    assert!(world.board.asking(second(65)).is_empty());
+    world.run(second(110), &mut publish);
+    assert_eq!(kinds[0], PublishKind::Scheduled);
+    assert!(kinds.contains(&PublishKind::Resync), "{kinds:?}");
+}
+
+#[test]
 fn lag_past_the_objective_is_told_once_a_crossing() {
     let mut world = World::new(1);
     let freshness = Some(Duration::from_secs(100));
