@@ -72,7 +72,7 @@ impl Board {
             if !may || parallel(&entry.target).is_some_and(|most| target.running >= most.max(1)) {
                 continue;
             }
-            target.breaker.began();
+            target.breaker.began(&job.activation);
             target.running += 1;
             self.lanes.take(job.lane);
             entry.began(&job, now);
@@ -96,7 +96,7 @@ impl Board {
                 Ending::Failed { by_target: true, .. } => Sign::Failed,
                 _ => Sign::None,
             };
-            target.breaker.ended(&entry.target, sign, now);
+            target.breaker.ended(&entry.target, activation, sign, now);
         }
     }
 
@@ -133,22 +133,14 @@ impl Board {
         }
     }
 
-    /// Activations whose age has just grown past their objective, as far as is known here.
-    pub(super) fn growing_stale(&self, now: DateTime<Utc>) -> Vec<Arc<str>> {
-        self.entries
-            .iter()
-            .filter(|(_, entry)| entry.grows_stale(now).is_some())
-            .map(|(name, _)| Arc::clone(name))
-            .collect()
+    /// Activations whose history is to be asked for.
+    pub(super) fn asking(&self, now: DateTime<Utc>) -> Vec<Arc<str>> {
+        self.entries.iter().filter(|(_, entry)| entry.asks(now)).map(|(name, _)| Arc::clone(name)).collect()
     }
 
     /// Takes in what an activation did last, in any process. The age, once, where it is past the objective all the same.
     pub(super) fn learn(&mut self, activation: &str, history: &History, now: DateTime<Utc>) -> Option<TimeDelta> {
-        let entry = self.entries.get_mut(activation)?;
-        entry.learn(history, now);
-        let age = entry.grows_stale(now)?;
-        entry.told_stale();
-        Some(age)
+        self.entries.get_mut(activation)?.learn(history, now)
     }
 
     /// When to ask again what to start, if nothing happens before. What waits for a worker is started when one is free.

@@ -1,7 +1,7 @@
 //! One per target: after a few failures in a row, over all of its activations, its publishes wait, and one at a time
 //! tries whether it is back.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -31,27 +31,33 @@ pub(super) struct Breaker {
     until: Option<DateTime<Utc>>,
     /// Pauses so far.
     pauses: u32,
-    probing: bool,
+    /// The activation whose publish tries: others may still run from before.
+    probing: Option<Arc<str>>,
 }
 
 impl Breaker {
     /// Whether a publish may begin.
     pub(super) fn lets_through(&self, now: DateTime<Utc>) -> bool {
-        self.until.is_none_or(|until| now >= until && !self.probing)
+        self.until.is_none_or(|until| now >= until && self.probing.is_none())
     }
 
     /// When the next publish may try; `None`: any may, or one does.
     pub(super) fn reopens(&self) -> Option<DateTime<Utc>> {
-        self.until.filter(|_| !self.probing)
+        self.until.filter(|_| self.probing.is_none())
     }
 
-    /// A publish begins. While the target is let alone, it is the one that tries.
-    pub(super) fn began(&mut self) {
-        self.probing = self.until.is_some();
+    /// A publish begins. While the target is let alone, it is the one that tries, unless another does.
+    pub(super) fn began(&mut self, activation: &Arc<str>) {
+        if self.until.is_some() {
+            self.probing.get_or_insert_with(|| Arc::clone(activation));
+        }
     }
 
-    pub(super) fn ended(&mut self, target: &str, sign: Sign, now: DateTime<Utc>) {
-        self.probing = false;
+    pub(super) fn ended(&mut self, target: &str, activation: &str, sign: Sign, now: DateTime<Utc>) {
+        let another_tries = self.probing.as_ref().is_some_and(|probing| **probing != *activation);
+        if !another_tries {
+            self.probing = None;
+        }
         match sign {
             Sign::Well => {
                 if self.until.is_some() {
@@ -61,8 +67,8 @@ impl Breaker {
             }
             Sign::Failed => {
                 self.failures = self.failures.saturating_add(1);
-                // Those that ran when it opened say nothing new.
-                let open = self.until.is_some_and(|until| now < until);
+                // Those that ran when it opened, or beside the one that tries, say nothing new.
+                let open = another_tries || self.until.is_some_and(|until| now < until);
                 if self.failures >= FAILURES && !open {
                     let pause = FIRST_PAUSE.saturating_mul(1 << self.pauses.min(16)).min(LONGEST_PAUSE);
                     if self.pauses == 0 {
@@ -88,6 +94,8 @@ impl Breaker {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use chrono::{DateTime, TimeDelta, Utc};
 
     use super::{Breaker, Sign};
@@ -96,9 +104,17 @@ mod tests {
         DateTime::UNIX_EPOCH + TimeDelta::seconds(number)
     }
 
+    fn begin(breaker: &mut Breaker, activation: &str) {
+        breaker.began(&Arc::from(activation));
+    }
+
+    fn end(breaker: &mut Breaker, activation: &str, sign: Sign, at: DateTime<Utc>) {
+        breaker.ended("out", activation, sign, at);
+    }
+
     fn fail(breaker: &mut Breaker, at: i64) {
-        breaker.began();
-        breaker.ended("out", Sign::Failed, second(at));
+        begin(breaker, "a");
+        end(breaker, "a", Sign::Failed, second(at));
     }
 
     #[test]
@@ -106,9 +122,9 @@ mod tests {
         let mut breaker = Breaker::default();
         fail(&mut breaker, 0);
         fail(&mut breaker, 1);
-        breaker.ended("out", Sign::None, second(2));
+        end(&mut breaker, "a", Sign::None, second(2));
         assert!(breaker.lets_through(second(2)));
-        breaker.ended("out", Sign::Well, second(2));
+        end(&mut breaker, "a", Sign::Well, second(2));
         fail(&mut breaker, 3);
         fail(&mut breaker, 4);
         assert!(breaker.lets_through(second(4)));
@@ -125,14 +141,14 @@ mod tests {
         for _ in 0..8 {
             let until = breaker.reopens().unwrap();
             assert!(breaker.lets_through(until));
-            breaker.began();
+            begin(&mut breaker, "a");
             assert!(!breaker.lets_through(until), "one tries");
-            breaker.ended("out", Sign::Failed, until);
+            end(&mut breaker, "a", Sign::Failed, until);
             pauses.push((breaker.reopens().unwrap() - until).num_seconds());
         }
         assert_eq!(pauses, [60, 120, 240, 480, 900, 900, 900, 900]);
-        breaker.began();
-        breaker.ended("out", Sign::Well, second(100_000));
+        begin(&mut breaker, "a");
+        end(&mut breaker, "a", Sign::Well, second(100_000));
         assert!(breaker.lets_through(second(100_000)));
     }
 
@@ -140,8 +156,22 @@ mod tests {
     fn a_try_that_says_nothing_lets_the_next_try() {
         let mut breaker = Breaker::default();
         (0..3).for_each(|at| fail(&mut breaker, at));
-        breaker.began();
-        breaker.ended("out", Sign::None, second(40));
+        begin(&mut breaker, "a");
+        end(&mut breaker, "a", Sign::None, second(40));
         assert!(breaker.lets_through(second(40)));
+    }
+
+    #[test]
+    fn a_publish_from_before_the_opening_that_ends_lets_no_second_one_try() {
+        for sign in [Sign::None, Sign::Failed] {
+            let mut breaker = Breaker::default();
+            begin(&mut breaker, "long");
+            (0..3).for_each(|at| fail(&mut breaker, at));
+            begin(&mut breaker, "b");
+            end(&mut breaker, "long", sign, second(40));
+            assert!(!breaker.lets_through(second(5_000)), "{sign:?}: one tries");
+            end(&mut breaker, "b", Sign::Failed, second(41));
+            assert_eq!(breaker.reopens(), Some(second(101)), "{sign:?}: the pause is the second one");
+        }
     }
 }

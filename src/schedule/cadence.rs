@@ -57,6 +57,11 @@ impl Cadence {
         }
     }
 
+    /// Whether it sends everything again from time to time.
+    pub(super) fn resyncs(&self) -> bool {
+        self.resync.is_some()
+    }
+
     /// When each kind is due next. A time that has passed was missed: it is due at once, and stands for all that were missed.
     pub fn due(&self, history: &History, now: DateTime<Utc>) -> Due {
         Due {

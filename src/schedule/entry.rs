@@ -12,6 +12,9 @@ use crate::{config::Activation, publish::PublishKind, state::History};
 /// Another process that publishes the activation is asked after again within one to two of these.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
+/// Once lag was told, history is asked after this again, or after the objective if that is shorter.
+const STALE_PAUSE: Duration = Duration::from_secs(60);
+
 /// One activation.
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -35,7 +38,8 @@ pub(super) struct Entry {
     free_since: DateTime<Utc>,
     /// When the service first saw it; age is counted from there while nothing was ever acknowledged.
     seen: DateTime<Utc>,
-    stale: bool,
+    /// Lag was told, and history last asked then.
+    stale: Option<DateTime<Utc>>,
 }
 
 /// A publish that is tried again.
@@ -73,7 +77,7 @@ impl Entry {
             running: None,
             free_since: now,
             seen: now,
-            stale: false,
+            stale: None,
         }
     }
 
@@ -166,7 +170,7 @@ impl Entry {
         if job.kind == PublishKind::Resync {
             self.history.resync_tried = Some(now);
         }
-        self.due = self.cadence.due(&self.history, now);
+        self.renew_due(now);
         self.running = Some(Running { job: job.clone(), tries, first });
     }
 
@@ -175,12 +179,12 @@ impl Entry {
         self.free_since = now;
         match ending {
             Ending::Good { .. } => {
-                self.stale = false;
+                self.stale = None;
                 self.history.good = Some(began);
-                if job.full || self.history.full.is_none() {
+                if job.full {
                     self.history.full = Some(began);
                 }
-                self.due = self.cadence.due(&self.history, now);
+                self.renew_due(now);
             }
             Ending::Busy => {
                 let at = now + delta(BUSY_PAUSE.mul_f64(1.0 + self.draw(now)));
@@ -224,26 +228,49 @@ impl Entry {
         f64::from((hasher.finish() >> 32) as u32) / f64::from(u32::MAX)
     }
 
-    /// The age of what the target holds, where it has just grown past the objective.
-    pub(super) fn grows_stale(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
+    /// The age of what the target holds, as far as is known here, where it is past the objective.
+    fn lag(&self, now: DateTime<Utc>) -> Option<TimeDelta> {
         let age = now - self.history.good.unwrap_or(self.seen);
-        let late = !self.stale && !self.deleted && self.freshness.is_some_and(|most| age > delta(most));
+        let late = !self.deleted && self.freshness.is_some_and(|most| age > delta(most));
         late.then_some(age)
     }
 
-    pub(super) fn told_stale(&mut self) {
-        self.stale = true;
+    /// Whether to ask for the history: only another process can have published one that seems late, and only the history
+    /// says whether the first publish sent everything, or went on from what a former name had sent.
+    pub(super) fn asks(&self, now: DateTime<Utc>) -> bool {
+        if self.cadence.resyncs() && self.history.good.is_some() && self.history.full.is_none() {
+            return true;
+        }
+        let pause = self.freshness.map_or(STALE_PAUSE, |most| most.min(STALE_PAUSE));
+        self.lag(now).is_some() && self.stale.is_none_or(|asked| now >= asked + delta(pause))
     }
 
-    /// Takes in what other processes did.
-    pub(super) fn learn(&mut self, history: &History, now: DateTime<Utc>) {
+    /// Takes in what was published, by this process or another. The age, once, where it is past the objective all the same.
+    pub(super) fn learn(&mut self, history: &History, now: DateTime<Utc>) -> Option<TimeDelta> {
         let known = &mut self.history;
         known.standard = known.standard.max(history.standard);
         known.rapid = known.rapid.max(history.rapid);
         known.full = known.full.max(history.full);
         known.resync_tried = known.resync_tried.max(history.resync_tried);
         known.good = known.good.max(history.good);
-        self.due = self.cadence.due(known, now);
+        self.renew_due(now);
+        let lag = self.lag(now);
+        let told = self.stale.is_some();
+        self.stale = lag.map(|_| now);
+        lag.filter(|_| !told)
+    }
+
+    /// Takes the due times anew from the history. What never began has none to go by, and is counted from now: a time of it
+    /// that has passed and still waits, for a worker or a resume, stays due.
+    fn renew_due(&mut self, now: DateTime<Utc>) {
+        let next = self.cadence.due(&self.history, now);
+        let waits =
+            |due: Option<DateTime<Utc>>, began: Option<DateTime<Utc>>| due.filter(|due| began.is_none() && *due <= now);
+        self.due = Due {
+            standard: waits(self.due.standard, self.history.standard).or(next.standard),
+            rapid: waits(self.due.rapid, self.history.rapid).or(next.rapid),
+            resync: next.resync,
+        };
     }
 
     /// It was torn down: nothing that was before counts.
@@ -253,7 +280,7 @@ impl Entry {
         self.asked = [None, None];
         self.again = [None, None];
         self.seen = now;
-        self.stale = false;
+        self.stale = None;
         self.due = self.cadence.due(&self.history, now);
     }
 
@@ -285,7 +312,8 @@ impl Entry {
         if let Some(running) = &mut self.running {
             running.first = running.first.min(now);
         }
-        self.due = self.cadence.due(&self.history, now);
+        self.stale = self.stale.filter(|_| self.lag(now).is_some()).map(|asked| asked.min(now));
+        self.renew_due(now);
     }
 }
 

@@ -172,9 +172,13 @@ fn ending(receipt: &Receipt) -> Ending {
     }
 }
 
+/// Failures that say that the target is not well. `target_refused` is none of them: it may be about what one activation
+/// sends, and must not hold up the others.
+const BY_TARGET: [&str; 5] =
+    ["target_unreachable", "target_unauthorized", "target_missing", "target_full", "timed_out"];
+
 fn failed(failure: &Failure) -> Ending {
-    let by_target = failure.code.starts_with("target_") || failure.code == "timed_out";
-    Ending::Failed { retryable: failure.retryable, by_target }
+    Ending::Failed { retryable: failure.retryable, by_target: BY_TARGET.contains(&failure.code.as_str()) }
 }
 
 fn log(receipt: &Receipt) {
@@ -192,4 +196,26 @@ fn log(receipt: &Receipt) {
         seconds,
         "publish ended"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ending, failed};
+    use crate::publish::Failure;
+
+    #[test]
+    fn what_a_target_refuses_does_not_count_against_it_and_what_keeps_it_from_answering_does() {
+        for (code, expected) in [
+            ("target_unreachable", true),
+            ("target_unauthorized", true),
+            ("target_missing", true),
+            ("target_full", true),
+            ("timed_out", true),
+            ("target_refused", false),
+            ("source_missing", false),
+        ] {
+            let failure = Failure { code: code.into(), message: String::new(), remedy: String::new(), retryable: true };
+            assert_eq!(failed(&failure), Ending::Failed { retryable: true, by_target: expected }, "{code}");
+        }
+    }
 }

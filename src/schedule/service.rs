@@ -65,7 +65,7 @@ pub struct Service {
     look_at: DateTime<Utc>,
     settling: bool,
     settle_at: DateTime<Utc>,
-    /// Activations that could not be settled: until when they are left alone, and how often that was.
+    /// Activations that could not be settled: until when they are left alone, and how often it failed.
     unsettled: HashMap<String, (DateTime<Utc>, u32)>,
     published: u64,
 }
@@ -162,13 +162,16 @@ impl Service {
 
     /// Begins what is due of the service's own work. When to wake up next.
     fn upkeep(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
-        // A clock that went back must not put the next look off.
+        // A clock that went back must not put off the next look, nor settling.
         self.look_at = self.look_at.min(now + delta(self.settings.look));
         self.settle_at = self.settle_at.min(now + delta(self.settings.settle));
+        for (until, failures) in self.unsettled.values_mut() {
+            *until = (*until).min(now + settle_pause(*failures));
+        }
         if !self.looking && self.look_at <= now {
             self.looking = true;
-            let (runner, stale) = (Arc::clone(&self.runner), self.board.growing_stale(now));
-            self.tasks.spawn(look(runner, stale));
+            let (runner, asking) = (Arc::clone(&self.runner), self.board.asking(now));
+            self.tasks.spawn(look(runner, asking));
         }
         if !self.settling && self.settle_at <= now {
             self.settling = true;
@@ -256,9 +259,10 @@ impl Service {
                     self.unsettled.remove(&name);
                 }
                 Err(failure) => {
-                    let (until, times) = self.unsettled.entry(name.clone()).or_insert((now, 0));
-                    *until = now + delta(SETTLE_PAUSE.saturating_mul(1 << (*times).min(16)).min(LONGEST_SETTLE_PAUSE));
-                    if *times == 0 {
+                    let (until, failures) = self.unsettled.entry(name.clone()).or_insert((now, 0));
+                    *failures += 1;
+                    *until = now + settle_pause(*failures);
+                    if *failures == 1 {
                         tracing::warn!(
                             activation = name,
                             code = failure.code,
@@ -266,7 +270,6 @@ impl Service {
                             "could not settle what a publish left; it is tried again"
                         );
                     }
-                    *times += 1;
                 }
             }
         }
@@ -305,9 +308,9 @@ async fn publish(runner: Arc<dyn Runner>, job: Job, cancel: CancellationToken) -
     Event::Ended(runner.publish(&job, &cancel).await)
 }
 
-async fn look(runner: Arc<dyn Runner>, stale: Vec<Arc<str>>) -> Event {
-    let mut histories = Vec::with_capacity(stale.len());
-    for name in stale {
+async fn look(runner: Arc<dyn Runner>, asking: Vec<Arc<str>>) -> Event {
+    let mut histories = Vec::with_capacity(asking.len());
+    for name in asking {
         // One that can't be read now is asked for again with the next look.
         if let Ok(history) = runner.history(&name).await {
             histories.push((name, history));
@@ -334,6 +337,11 @@ async fn settle(runner: Arc<dyn Runner>, let_alone: HashSet<String>) -> Event {
     };
     let left = left.into_iter().filter(|name| !let_alone.contains(name));
     Event::Settled(stream::iter(left).map(settle).buffer_unordered(SETTLED_AT_ONCE).collect().await)
+}
+
+/// For how long an activation is let alone that could not be settled so often in a row.
+fn settle_pause(failures: u32) -> TimeDelta {
+    delta(SETTLE_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(LONGEST_SETTLE_PAUSE))
 }
 
 fn delta(duration: Duration) -> TimeDelta {

@@ -12,7 +12,7 @@ pub struct History {
     pub standard: Option<DateTime<Utc>>,
     /// One of those, or a rapid one.
     pub rapid: Option<DateTime<Utc>>,
-    /// One that sent everything and was acknowledged: a full one, or else the first of all.
+    /// One that sent everything and was acknowledged: a full one, or else the former name's, or else the first of all.
     pub full: Option<DateTime<Utc>>,
     /// A resync, however it ended.
     pub resync_tried: Option<DateTime<Utc>>,
@@ -36,10 +36,13 @@ impl State {
     pub async fn history(&self, activation: &str) -> Result<History, StateError> {
         let good = "status IN ('succeeded', 'partial') AND kind NOT IN ('recovery', 'retry')";
         let in_full = format!("{good} AND json_extract(receipt, '$.mode') = 'full'");
-        let full = match self.began(activation, &in_full, "DESC").await? {
-            Some(full) => Some(full),
-            None => self.began(activation, good, "ASC").await?,
-        };
+        let mut full = self.began(activation, &in_full, "DESC").await?;
+        if full.is_none() {
+            full = self.full_before(activation).await?;
+        }
+        if full.is_none() {
+            full = self.began(activation, good, "ASC").await?;
+        }
         Ok(History {
             standard: self.began(activation, "kind IN ('scheduled', 'manual', 'resync')", "DESC").await?,
             rapid: self.began(activation, "kind IN ('scheduled', 'manual', 'resync', 'rapid')", "DESC").await?,
@@ -57,17 +60,30 @@ impl State {
             sqlx::query_scalar(query).bind(activation).fetch_optional(self.read()).await?;
         found.flatten().map(|began| began.parse().map_err(StateError::internal)).transpose()
     }
+
+    /// When everything was last sent under the former name of a renamed activation, unless it was torn down since.
+    async fn full_before(&self, activation: &str) -> Result<Option<DateTime<Utc>>, StateError> {
+        let found: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT full_before FROM activations WHERE name = ?1 AND NOT EXISTS (
+                 SELECT 1 FROM publishes WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded')",
+        )
+        .bind(activation)
+        .fetch_optional(self.read())
+        .await?;
+        found.flatten().map(|full| full.parse().map_err(StateError::internal)).transpose()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, TimeDelta, Utc};
     use herald_destinations::contract::Mode;
+    use uuid::Uuid;
 
     use super::History;
     use crate::{
         publish::{PublishKind, Status, code},
-        state::{NewPublish, State},
+        state::{NewPublish, SnapshotRow, State},
     };
 
     fn second(number: i64) -> DateTime<Utc> {
@@ -75,8 +91,12 @@ mod tests {
     }
 
     async fn publish(state: &State, at: i64, kind: PublishKind, mode: Mode, status: Status) {
+        publish_as("gold", state, at, kind, mode, status).await;
+    }
+
+    async fn publish_as(name: &str, state: &State, at: i64, kind: PublishKind, mode: Mode, status: Status) -> Uuid {
         let new = NewPublish {
-            activation: "gold".to_owned(),
+            activation: name.to_owned(),
             segment: "s".to_owned(),
             target: "t".to_owned(),
             kind,
@@ -88,6 +108,7 @@ mod tests {
         (receipt.started_at, receipt.status) = (Some(second(at)), status);
         receipt.error = (kind == PublishKind::Resync).then(code::interrupted);
         state.finish(&receipt).await.unwrap();
+        receipt.id
     }
 
     #[tokio::test]
@@ -114,5 +135,37 @@ mod tests {
         assert_eq!(state.history("gold").await.unwrap().full, Some(second(7)));
         publish(&state, 8, Teardown, Mode::Full, Status::Succeeded).await;
         assert_eq!(state.history("gold").await.unwrap(), History::default());
+    }
+
+    #[tokio::test]
+    async fn a_resync_is_counted_from_when_everything_was_sent_under_the_former_names() {
+        use PublishKind::{Manual, Scheduled, Teardown};
+        let data_dir = tempfile::tempdir().unwrap();
+        let state = State::open(data_dir.path()).await.unwrap();
+        let full = async |name: &str| state.history(name).await.unwrap().full;
+        publish(&state, 1, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        publish(&state, 2, Manual, Mode::Full, Status::Succeeded).await;
+        let last = publish_as("gold", &state, 3, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        let mut row = SnapshotRow {
+            activation: "silver".to_owned(),
+            identity: "place".to_owned(),
+            pointer: serde_json::json!({}),
+            rows: 1,
+            publish: last,
+        };
+        state.take_over("gold", &row).await.unwrap();
+        assert_eq!(full("silver").await, Some(second(2)));
+        assert_eq!(state.history("silver").await.unwrap().good, None);
+        publish_as("silver", &state, 4, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        assert_eq!(full("silver").await, Some(second(2)), "the first publish sent changes alone");
+        row.activation = "bronze".to_owned();
+        state.take_over("silver", &row).await.unwrap();
+        publish_as("bronze", &state, 5, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        assert_eq!(full("bronze").await, Some(second(2)), "over two names");
+        publish_as("bronze", &state, 6, Manual, Mode::Full, Status::Succeeded).await;
+        assert_eq!(full("bronze").await, Some(second(6)));
+        publish_as("bronze", &state, 7, Teardown, Mode::Full, Status::Succeeded).await;
+        publish_as("bronze", &state, 8, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        assert_eq!(full("bronze").await, Some(second(8)), "after a teardown nothing before it counts");
     }
 }

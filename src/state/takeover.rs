@@ -2,14 +2,14 @@
 
 use chrono::Utc;
 
-use super::{AuditEntry, SnapshotRow, State, StateError, audit, snapshots};
+use super::{AuditEntry, SnapshotRow, State, StateError, audit, publishes::timestamp, snapshots};
 
 /// Who is named in the audit for what follows from the config alone.
 const WHO: &str = "herald";
 
 impl State {
     /// Hands over what is remembered of `former` to the activation that `snapshot` names, in one transaction: the snapshot,
-    /// the sequence, and whether it is paused. `former` is deleted then, without a snapshot or dead letters; its
+    /// the sequence, whether it is paused, and when everything was last sent. `former` is deleted then, without a snapshot or dead letters; its
     /// publishes stay under its name.
     ///
     /// Dead letters are not handed over, since what they hold is sealed for their activation; whatever is still refused
@@ -18,14 +18,18 @@ impl State {
     /// # Errors
     /// When the state can't be written.
     pub async fn take_over(&self, former: &str, snapshot: &SnapshotRow) -> Result<(), StateError> {
+        // The caller holds the lock of `former`, so that no publish of it comes between.
+        let full = self.history(former).await?.full;
         let mut transaction = self.write().await?;
         sqlx::query(
-            "INSERT INTO activations (name, sequence, paused) SELECT ?2, sequence, paused FROM activations WHERE name = ?1
+            "INSERT INTO activations (name, sequence, paused, full_before)
+             SELECT ?2, sequence, paused, ?3 FROM activations WHERE name = ?1
              ON CONFLICT (name) DO UPDATE SET sequence = max(sequence, excluded.sequence),
-                 paused = max(paused, excluded.paused)",
+                 paused = max(paused, excluded.paused), full_before = excluded.full_before",
         )
         .bind(former)
         .bind(&snapshot.activation)
+        .bind(full.map(timestamp))
         .execute(&mut *transaction)
         .await?;
         snapshots::store(&mut transaction, snapshot).await?;

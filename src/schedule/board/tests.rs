@@ -390,6 +390,29 @@ fn a_paused_or_deleted_activation_waits_and_catches_up_with_one_publish() {
 }
 
 #[test]
+fn the_first_time_of_a_newcomer_stays_due_while_it_waits_whatever_is_learned_meanwhile() {
+    let mut world = World::new(1);
+    let noon = Refresh::Cron { expression: Cron::parse("0 12 * * *").unwrap(), timezone: chrono_tz::UTC };
+    world.add(&Activation { rapid: rapid(60), ..activation("a", noon) }, History::default());
+    let standing = [Standing { activation: "a".to_owned(), paused: true, deleted: false }];
+    world.board.stand(&standing, start());
+    let due = start() + TimeDelta::hours(12);
+    world.run(due + TimeDelta::minutes(5), |_, job| panic!("{job:?} is paused"));
+    world.board.learn("a", &History::default(), world.now);
+    world.board.stand(&[], world.now);
+    // The rapid one begins first, and says nothing of the regular time; nor does a clock that is corrected.
+    let mut regular = Vec::new();
+    let resumed = world.now;
+    world.board.notice(resumed - TimeDelta::seconds(90));
+    world.board.learn("a", &History::default(), resumed - TimeDelta::seconds(90));
+    world.run(resumed + TimeDelta::hours(1), |_, job| {
+        regular.extend((job.lane == Lane::Standard).then_some(job.due));
+        (TimeDelta::seconds(1), GOOD)
+    });
+    assert_eq!(regular, [due]);
+}
+
+#[test]
 fn a_busy_activation_is_asked_after_again_without_holding_a_worker() {
     let mut world = World::new(1);
     world.add(&activation("a", every(43_200)), published(start() - TimeDelta::days(3)));
@@ -445,14 +468,45 @@ fn a_resync_takes_the_place_of_the_regular_publish_and_is_full() {
 }
 
 #[test]
+fn after_a_first_publish_the_history_says_from_when_a_resync_is_counted() {
+    let mut world = World::new(1);
+    let resync = Some(Duration::from_secs(86_400));
+    world.add(&Activation { resync, ..activation("a", every(3_600)) }, History::default());
+    let mut kinds = Vec::new();
+    let mut publish = |_: DateTime<Utc>, job: &Job| {
+        kinds.push(job.kind);
+        (TimeDelta::seconds(1), GOOD)
+    };
+    assert!(world.board.asking(start()).is_empty());
+    world.run(second(65), &mut publish);
+    assert_eq!(world.board.asking(second(65)).len(), 1);
+    // A former name sent everything a day ago.
+    let full = Some(start() - TimeDelta::days(1) + TimeDelta::seconds(100));
+    world.board.learn("a", &History { full, ..published(second(1)) }, second(65));
+    assert!(world.board.asking(second(65)).is_empty());
+    world.run(second(110), &mut publish);
+    assert_eq!(kinds[0], PublishKind::Scheduled);
+    assert!(kinds.contains(&PublishKind::Resync), "{kinds:?}");
+}
+
+#[test]
 fn lag_past_the_objective_is_told_once_a_crossing() {
     let mut world = World::new(1);
     let freshness = Some(Duration::from_secs(100));
     world.add(&Activation { freshness, ..activation("a", Refresh::Manual) }, published(start()));
-    assert!(world.board.growing_stale(second(100)).is_empty());
-    assert_eq!(world.board.growing_stale(second(101)).len(), 1);
+    assert!(world.board.asking(second(100)).is_empty());
+    assert_eq!(world.board.asking(second(101)).len(), 1);
     // Another process has published meanwhile.
     assert_eq!(world.board.learn("a", &published(second(50)), second(101)), None);
     assert_eq!(world.board.learn("a", &History::default(), second(151)), Some(TimeDelta::seconds(101)));
-    assert!(world.board.growing_stale(second(500)).is_empty());
+    // It is asked after again, but not with every look, and told no second time.
+    assert!(world.board.asking(second(210)).is_empty());
+    assert_eq!(world.board.asking(second(211)).len(), 1);
+    assert_eq!(world.board.learn("a", &History::default(), second(211)), None);
+    assert!(world.board.asking(second(270)).is_empty());
+    // Another process has published again: the next crossing is told.
+    assert_eq!(world.board.learn("a", &published(second(260)), second(271)), None);
+    assert!(world.board.asking(second(360)).is_empty());
+    assert_eq!(world.board.asking(second(361)).len(), 1);
+    assert_eq!(world.board.learn("a", &History::default(), second(361)), Some(TimeDelta::seconds(101)));
 }

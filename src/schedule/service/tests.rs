@@ -307,3 +307,17 @@ async fn what_a_dead_process_left_is_settled_and_one_that_fails_is_let_alone_lon
     assert!(pauses.len() == 3 && pauses.is_sorted() && pauses[2] >= 20, "{pauses:?}");
     assert!(runner.left.lock().unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_clock_that_goes_back_lets_what_a_dead_process_left_wait_no_longer_than_its_pause() {
+    let clock: Arc<dyn Clock> = Arc::new(Simulated::at(start()));
+    let runner = Arc::new(Pretended::new(&clock, |_| TimeDelta::zero()));
+    let config = config(vec![activation("a", Refresh::Manual)]);
+    let mut service = service(&config, &runner, &clock, Settings::default()).await;
+    for seconds in [5, 10] {
+        service.settled(vec![("a".to_owned(), Err(crate::publish::code::interrupted()))], start());
+        let back = start() - TimeDelta::days(1);
+        service.upkeep(back);
+        assert_eq!(service.unsettled["a"].0, back + TimeDelta::seconds(seconds));
+    }
+}
