@@ -62,7 +62,12 @@ impl WebhookPublication {
         self.bodies += 1;
         let request = Request { key: &key, body: &body, probe: false };
         let client = &self.receiver.client;
-        let answer = self.receiver.retries.run(&self.context.cancel, || client.post(&request)).await?;
+        let (answer, doubt) =
+            self.receiver.retries.run_in_doubt(&self.context.cancel, || client.post(&request)).await?;
+        if doubt && !answer.status.is_success() {
+            // The no is to this try alone: an earlier one may have been applied.
+            return Err(self.refused_whole(&answer, batch, sent).after_doubt(true));
+        }
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
             return Ok(Outcome::TooLarge);
         }

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::{
     connected,
     receiver::{Receiver, Refusing},
+    spoiled,
 };
+use crate::support::proxy::Spoil;
 
 async fn publication(receiver: &Receiver) -> Box<dyn Publication> {
     let destination = connected(receiver.options(), RetryPolicy::ONCE).await;
@@ -61,4 +63,17 @@ async fn a_batch_whose_first_request_is_refused_whole_is_left_to_the_runner() {
     let error = publication.write(batch(Op::Add, 0, 30)).await.unwrap_err();
     assert_eq!((error.kind(), error.doubtful()), (ErrorKind::Refused, false), "{error}");
     assert_eq!(receiver.members(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_refusal_after_a_try_without_an_answer_leaves_the_batch_uncertain() {
+    for refusing in [Refusing::Whole(|_| true), Refusing::Members(|_| true), Refusing::MoreThan(3)] {
+        let receiver = Receiver::start().await;
+        receiver.refuse(refusing);
+        let options = spoiled(receiver.port(), Spoil::LoseAnswer, 1).await;
+        let destination = connected(options, RetryPolicy::default()).await;
+        let mut publication = destination.begin(&context(Mode::Incremental)).await.unwrap();
+        let error = publication.write(batch(Op::Add, 10, 5)).await.unwrap_err();
+        assert_eq!((error.kind(), error.doubtful()), (ErrorKind::Refused, true), "{error}");
+    }
 }
