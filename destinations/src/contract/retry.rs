@@ -72,7 +72,23 @@ impl Retries {
     ///
     /// # Errors
     /// The last error of the request, or [`ErrorKind::Cancelled`].
-    pub async fn run<T, F>(&self, cancel: &CancellationToken, mut request: impl FnMut() -> F) -> Result<T, Error>
+    pub async fn run<T, F>(&self, cancel: &CancellationToken, request: impl FnMut() -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.run_in_doubt(cancel, request).await.map(|(value, _)| value)
+    }
+
+    /// As [`run`](Self::run), for a request whose answer may be a no: says too whether a try before the answered one
+    /// may have been applied.
+    ///
+    /// # Errors
+    /// Those of [`run`](Self::run).
+    pub async fn run_in_doubt<T, F>(
+        &self,
+        cancel: &CancellationToken,
+        mut request: impl FnMut() -> F,
+    ) -> Result<(T, bool), Error>
     where
         F: Future<Output = Result<T, Error>>,
     {
@@ -85,7 +101,7 @@ impl Retries {
                 biased;
                 () = cancel.cancelled() => return Err(Error::new(ErrorKind::Cancelled, "go on")),
                 answer = request() => match answer {
-                    Ok(value) => return Ok(value),
+                    Ok(value) => return Ok((value, doubt)),
                     Err(error) => error.after_doubt(doubt),
                 },
             };

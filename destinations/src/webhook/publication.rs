@@ -18,6 +18,9 @@ use crate::{
     encode::EncodeError,
 };
 
+/// Characters kept of why a row was refused alone.
+const LONGEST_REASON: usize = 300;
+
 /// Sends each batch as it comes.
 pub(super) struct WebhookPublication {
     receiver: Arc<Receiver>,
@@ -34,6 +37,8 @@ enum Outcome {
     Taken(Vec<Rejection>),
     /// Nothing is taken, because of these rows.
     RefusedFor(Vec<Rejection>),
+    /// Nothing is taken, because of rows that nobody names.
+    RefusedWhole(Error),
     /// Nothing is taken: less is wanted at once.
     TooLarge,
 }
@@ -57,7 +62,12 @@ impl WebhookPublication {
         self.bodies += 1;
         let request = Request { key: &key, body: &body, probe: false };
         let client = &self.receiver.client;
-        let answer = self.receiver.retries.run(&self.context.cancel, || client.post(&request)).await?;
+        let (answer, doubt) =
+            self.receiver.retries.run_in_doubt(&self.context.cancel, || client.post(&request)).await?;
+        if doubt && !answer.status.is_success() {
+            // The no is to this try alone: an earlier one may have been applied.
+            return Err(self.refused_whole(&answer, batch, sent).after_doubt(true));
+        }
         if answer.status == StatusCode::PAYLOAD_TOO_LARGE {
             return Ok(Outcome::TooLarge);
         }
@@ -71,7 +81,7 @@ impl WebhookPublication {
         match named {
             Ok(Some(named)) if !named.is_empty() => Ok(Outcome::RefusedFor(named)),
             // Nothing was taken, so that an odd list leaves nothing unclear.
-            _ => Err(self.refused_whole(&answer, batch, sent)),
+            _ => Ok(Outcome::RefusedWhole(self.refused_whole(&answer, batch, sent))),
         }
     }
 
@@ -90,11 +100,9 @@ impl WebhookPublication {
         let error = self.receiver.client.error(ErrorKind::Conflict).with("status", answer.status.as_u16());
         error.caused_by(format!("the answer does not say what was taken: {why}"))
     }
-}
 
-#[async_trait]
-impl Publication for WebhookPublication {
-    async fn write(&mut self, batch: Batch) -> Result<Vec<Rejection>, Error> {
+    /// Sends all rows of a batch. `taken` becomes true once any of them was taken.
+    async fn send_all(&mut self, batch: &Batch, taken: &mut bool) -> Result<Vec<Rejection>, Error> {
         let mut rejected = Vec::new();
         // Each turn takes rows out, or makes two of one list: it ends.
         let mut waiting = VecDeque::from([(0..batch.rows.num_rows()).collect::<Vec<usize>>()]);
@@ -102,33 +110,59 @@ impl Publication for WebhookPublication {
             if rows.is_empty() {
                 continue;
             }
-            let (body, taken) = self.body(&batch, &rows).await?;
-            let (sent, later) = rows.split_at(taken);
+            let (body, fitting) = self.body(batch, &rows).await?;
+            let (sent, later) = rows.split_at(fitting);
             waiting.push_front(later.to_vec());
-            match self.send(&batch, sent, body).await? {
-                Outcome::Taken(named) => rejected.extend(named),
+            match self.send(batch, sent, body).await? {
+                Outcome::Taken(named) => {
+                    *taken |= named.len() < sent.len();
+                    rejected.extend(named);
+                }
                 Outcome::RefusedFor(named) => {
                     let rest = sent.iter().filter(|row| named.iter().all(|rejection| rejection.row != **row));
                     waiting.push_front(rest.copied().collect());
                     rejected.extend(named);
                 }
+                // The runner tries halves of the batch: not to be left to it once they hold rows that were taken.
+                Outcome::RefusedWhole(error) if !*taken => return Err(error),
+                Outcome::RefusedWhole(error) => match sent {
+                    [row] => rejected.push(refused_alone(*row, &error)),
+                    _ => halves(sent, &mut waiting),
+                },
                 Outcome::TooLarge => match sent {
                     [row] => rejected.push(too_large(*row)),
-                    _ => {
-                        let (first, second) = sent.split_at(sent.len() / 2);
-                        waiting.push_front(second.to_vec());
-                        waiting.push_front(first.to_vec());
-                    }
+                    _ => halves(sent, &mut waiting),
                 },
             }
         }
         rejected.sort_by_key(|rejection| rejection.row);
         Ok(rejected)
     }
+}
+
+#[async_trait]
+impl Publication for WebhookPublication {
+    async fn write(&mut self, batch: Batch) -> Result<Vec<Rejection>, Error> {
+        let mut taken = false;
+        let sent = self.send_all(&batch, &mut taken).await;
+        // One request ended without being applied; the batch as a whole did not.
+        sent.map_err(|error| error.after_doubt(taken))
+    }
 
     async fn seal(self: Box<Self>, _: Account) -> Result<Ticket, Error> {
         Ok(ticket(self.publish, true))
     }
+}
+
+fn halves(rows: &[usize], waiting: &mut VecDeque<Vec<usize>>) {
+    let (first, second) = rows.split_at(rows.len() / 2);
+    waiting.push_front(second.to_vec());
+    waiting.push_front(first.to_vec());
+}
+
+/// The receiver named no row; its answer to the row alone is the reason.
+fn refused_alone(row: usize, error: &Error) -> Rejection {
+    Rejection { row, code: "refused".to_owned(), message: error.to_string().chars().take(LONGEST_REASON).collect() }
 }
 
 fn too_large(row: usize) -> Rejection {

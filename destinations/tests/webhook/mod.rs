@@ -1,5 +1,6 @@
 //! The kind `webhook`, on receivers in this process.
 
+mod doubt;
 mod receiver;
 mod requests;
 mod suite;

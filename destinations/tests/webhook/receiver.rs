@@ -31,6 +31,8 @@ pub(super) enum Refusing {
     Whole(fn(&str) -> bool),
     /// 413 for bodies with more events than this.
     MoreThan(usize),
+    /// 413 for bodies with more events than the first number; once something was taken, the second as status to all.
+    AfterFirst(usize, u16),
 }
 
 /// One body as it came.
@@ -193,7 +195,11 @@ impl State {
                 return Reply { status: 422, body: Some(Value::String(said)) };
             }
             Refusing::MoreThan(most) if events.len() > most => return Reply { status: 413, body: None },
-            Refusing::Members(_) | Refusing::Whole(_) | Refusing::MoreThan(_) => Reply { status: 200, body: None },
+            Refusing::AfterFirst(_, status) if !self.applied.is_empty() => return Reply { status, body: None },
+            Refusing::AfterFirst(most, _) if events.len() > most => return Reply { status: 413, body: None },
+            Refusing::Members(_) | Refusing::Whole(_) | Refusing::MoreThan(_) | Refusing::AfterFirst(..) => {
+                Reply { status: 200, body: None }
+            }
         };
         for (_, event) in events.iter().enumerate().filter(|(index, _)| !unwanted.contains(index)) {
             self.applied.push(event["header"].clone());
