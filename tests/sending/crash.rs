@@ -25,7 +25,7 @@ async fn a_publish_whose_process_died_has_failed_and_was_not_cancelled() {
 async fn cut(world: &World, moment: &str, time: u32) -> bool {
     let publisher = world.publisher().await;
     let (request, never) = (request(), CancellationToken::new());
-    crash::cut(moment, time, publisher.publish(&request, &Silent, &never)).await.is_none()
+    crash::cut(moment, time, Box::pin(publisher.publish(&request, &Silent, &never))).await.is_none()
 }
 
 #[tokio::test]

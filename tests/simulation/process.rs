@@ -85,7 +85,7 @@ impl Process {
         let publish = async {
             match cut {
                 Some(Cut::Moment(name, time)) => {
-                    crash::cut(name, time, publisher.publish(request, &watch, cancel)).await
+                    crash::cut(name, time, Box::pin(publisher.publish(request, &watch, cancel))).await
                 }
                 _ => Some(publisher.publish(request, &watch, cancel).await),
             }
