@@ -12,6 +12,7 @@ use secrecy::SecretString;
 use super::{
     client::Client,
     destination::{self, WebhookDestination},
+    mask::SHORTEST,
     options::{EventFormat, HeaderText, LARGEST_BATCH, Options},
     signature::{ENCODED, Signer},
 };
@@ -167,12 +168,29 @@ fn secrets(options: &Options, url: &Url) -> Vec<SecretString> {
     }
     found.extend(url.query().map(str::to_owned));
     found.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    let raw = url.query().into_iter().flat_map(|query| query.split('&'));
+    found.extend(raw.filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned()));
+    if url.path() != "/" {
+        found.push(url.path().to_owned());
+    }
+    for text in url.path().split('/').chain([url.path().trim_matches('/')]) {
+        found.extend([text.to_owned(), decoded(url, text)].into_iter().filter(|text| text.chars().count() >= SHORTEST));
+    }
     for HeaderText(value) in options.headers.values() {
         found.push(value.clone());
         // `Bearer TOKEN`
         found.extend(value.split_whitespace().last().map(str::to_owned));
     }
     found.into_iter().map(SecretString::from).collect()
+}
+
+/// A part of a path without its `%` signs, as a receiver may show it.
+fn decoded(url: &Url, text: &str) -> String {
+    // What stands after `=` in a query is decoded alike, but for these two.
+    let value = text.replace('+', "%2B").replace('&', "%26");
+    let mut url = url.clone();
+    url.set_query(Some(&format!("={value}")));
+    url.query_pairs().map(|(_, value)| value.into_owned()).collect()
 }
 
 fn header((name, value): (&String, &HeaderText)) -> Result<(HeaderName, HeaderValue), ConfigError> {
@@ -190,6 +208,7 @@ fn header((name, value): (&String, &HeaderText)) -> Result<(HeaderName, HeaderVa
 
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
     use serde_json::json;
 
     use super::*;
@@ -248,6 +267,18 @@ mod tests {
             assert_eq!(error.key, key, "{error}");
             assert!(!error.message.contains("canary"), "{error}");
         }
+    }
+
+    #[test]
+    fn path_and_query_are_masked_as_they_are_sent_and_as_they_are_read() {
+        let config =
+            WebhookConfig::parse(with(json!({ "url": "https://hooks.example.com/v1/T0KEN%3D+/a?key=k%2Fy&b=2c" })));
+        let secrets = config.unwrap().secrets;
+        let secrets: Vec<&str> = secrets.iter().map(ExposeSecret::expose_secret).collect();
+        for text in ["/v1/T0KEN%3D+/a", "v1/T0KEN=+/a", "T0KEN%3D+", "T0KEN=+", "k%2Fy", "k/y", "2c"] {
+            assert!(secrets.contains(&text), "{text}: {secrets:?}");
+        }
+        assert!(!secrets.contains(&"v1") && !secrets.contains(&""), "{secrets:?}");
     }
 
     #[test]

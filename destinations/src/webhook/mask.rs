@@ -11,7 +11,7 @@ use crate::contract::Batch;
 /// What stands in place of a value.
 const BLANK: &str = "…";
 /// Shorter values are words like any other.
-const SHORTEST: usize = 4;
+pub(super) const SHORTEST: usize = 4;
 /// Characters of a message that are kept.
 const LONGEST_MESSAGE: usize = 200;
 /// Characters of a code that are kept.

@@ -121,6 +121,16 @@ async fn rows_refused_beside_a_success_are_named_without_their_values() {
 }
 
 #[tokio::test]
+async fn a_path_that_comes_back_in_an_answer_is_not_kept() {
+    let said = "Cannot POST /hooks/canary-path?canary=query (CANARY-PATH)";
+    let (_server, options) = answering(ResponseTemplate::new(400).set_body_string(said)).await;
+    let destination = connected(options, RetryPolicy::ONCE).await;
+    let mut publication = destination.begin(&context(Mode::Incremental)).await.unwrap();
+    let error = publication.write(batch(Op::Add, 0, 2)).await.unwrap_err().to_string();
+    assert!(error.contains("Cannot POST …") && !error.to_lowercase().contains("canary-path"), "{error}");
+}
+
+#[tokio::test]
 async fn where_named_rows_stop_a_request_the_rest_is_sent_again_without_them() {
     let receiver = Receiver::start().await;
     receiver.refuse(Refusing::Members(|member| member.ends_with("4\"")));
