@@ -213,7 +213,7 @@ impl World<'_> {
                 _ => op == Op::Remove,
             };
             self.quarantined.contains(&letter)
-                && ask.whom != Whom::Retry
+                && !matches!(ask.whom, Whom::Retry | Whom::Full)
                 && self.known.refused.get(&letter).is_some_and(same)
         };
         for call in &left.calls {
