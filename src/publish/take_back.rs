@@ -1,24 +1,22 @@
 //! Taking members back from a target that shows them one by one.
 
-use arrow::{array::Array, compute::concat};
-use herald_destinations::contract::{
-    Account, Batch, Changes, Destination, ErrorKind, Mode, Op, Publication, PublishContext,
-};
+use std::sync::Arc;
+
+use herald_destinations::contract::{Batch, Changes, Destination, ErrorKind, Mode, Publication, PublishContext};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Publisher, Receipt, code, standing::Standing, work::empty_records};
+use super::{
+    Failure, Publisher, Receipt, code,
+    outgoing::{Filler, Halves, Outgoing},
+    sender::HOPELESS,
+    standing::Standing,
+    work,
+};
 use crate::config::{Activation, Target};
 
-/// Members of a batch where the target has no limit of its own.
-const ROWS: usize = 8192;
-
-/// Members refused alone, with none accepted, after which it is not the members.
-const HOPELESS: u64 = 16;
-
 /// A teardown's removals under way.
-struct Removal<'a> {
+struct Removal {
     publication: Box<dyn Publication>,
-    standing: &'a Standing,
     events: bool,
     /// Whether the target names the rows that it refuses.
     names: bool,
@@ -85,64 +83,55 @@ impl Publisher {
             cancel: CancellationToken::new(),
         };
         let capabilities = destination.capabilities();
-        let most = capabilities.max_rows.unwrap_or(ROWS).max(1);
         let publication = destination.begin(&context).await?;
-        let events = capabilities.change_events;
         let names = capabilities.names_rejected_rows;
-        let mut removal = Removal { publication, standing, events, names, any: false, refused: 0 };
-        let mut waiting: Vec<arrow::array::ArrayRef> = Vec::new();
+        let mut removal = Removal { publication, events: capabilities.change_events, names, any: false, refused: 0 };
+        let mut filler = Filler::new(capabilities.max_rows);
+        let schema = standing.schema();
         for partition in 0..standing.pointer.partitions as usize {
             let Some(held) = snapshot.partition(partition, standing.pointer.partitions)? else { continue };
-            waiting.push(codec.members(held.keys()).map_err(code::internal)?);
-            let there: usize = waiting.iter().map(|members| members.len()).sum();
-            if there >= most || partition + 1 == standing.pointer.partitions as usize {
-                let members = concat(&waiting.iter().map(AsRef::as_ref).collect::<Vec<_>>()).map_err(code::internal)?;
-                waiting.clear();
-                for from in (0..members.len()).step_by(most) {
-                    let rows = most.min(members.len() - from);
-                    let refused = removal.remove(&members.slice(from, rows)).await?;
-                    receipt.counts.rejected += refused;
-                    receipt.counts.delivered += rows as u64 - refused;
-                    // At once: whatever stops the rest, the reasons add up to the count.
-                    if refused > 0 {
-                        *receipt.rejected_by.entry("refused".into()).or_default() += refused;
-                    }
-                }
+            let outgoing = work::removal(&codec, &schema, Arc::clone(held.keys())).map_err(code::internal)?;
+            for full in filler.push(outgoing).map_err(code::internal)? {
+                removal.remove(full, receipt).await?;
             }
         }
-        let account = Account { ..receipt.counts };
-        let ticket = removal.publication.seal(account).await?;
+        for rest in filler.finish().map_err(code::internal)? {
+            removal.remove(rest, receipt).await?;
+        }
+        let ticket = removal.publication.seal(receipt.counts).await?;
         destination.commit(&ticket).await?;
         Ok(())
     }
 }
 
-impl Removal<'_> {
-    /// How many were refused.
-    async fn remove(&mut self, members: &arrow::array::ArrayRef) -> Result<u64, Failure> {
-        let rows = empty_records(&self.standing.schema(), members.len()).map_err(code::internal)?;
-        let changes = self.events.then_some(Changes::None);
-        let batch = Batch { op: Op::Remove, members: std::sync::Arc::clone(members), rows, changes };
-        // Halves that are still to come, the next one last.
-        let mut todo = vec![(0, members.len())];
+impl Removal {
+    /// Removes members, and counts them.
+    async fn remove(&mut self, outgoing: Outgoing, receipt: &mut Receipt) -> Result<(), Failure> {
+        let batch = Batch { changes: self.events.then_some(Changes::None), ..outgoing.batch };
+        let mut halves = Halves::of(batch.rows.num_rows());
         let mut refused = 0;
-        while let Some((from, rows)) = todo.pop() {
+        while let Some((from, rows)) = halves.next() {
             match self.publication.write(batch.slice(from, rows)).await {
                 Ok(rejections) => {
                     self.any |= rejections.len() < rows;
                     refused += rejections.len() as u64;
                 }
                 Err(error) if error.kind() == ErrorKind::Refused && !self.names => match rows {
-                    0 => {}
                     // It is not the members, but the request.
                     1 if self.refused + refused >= HOPELESS && !self.any => return Err(error.into()),
                     1 => refused += 1,
-                    _ => todo.extend([(from + rows / 2, rows - rows / 2), (from, rows / 2)]),
+                    _ => halves.split(from, rows),
                 },
                 Err(error) => return Err(error.into()),
             }
         }
         self.refused += refused;
-        Ok(refused)
+        receipt.counts.rejected += refused;
+        receipt.counts.delivered += batch.rows.num_rows() as u64 - refused;
+        // At once: whatever stops the rest, the reasons add up to the count.
+        if refused > 0 {
+            *receipt.rejected_by.entry("refused".into()).or_default() += refused;
+        }
+        Ok(())
     }
 }

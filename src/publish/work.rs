@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{
     array::{
-        Array, BinaryArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt8Array, UInt32Array,
+        Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt8Array, UInt32Array,
         new_null_array,
     },
     buffer::BooleanBuffer,
@@ -111,7 +111,7 @@ impl Named {
 }
 
 impl How {
-    /// As receipts and configs call it.
+    /// For a target that shows nothing before the commit.
     pub(super) fn new(mode: Mode, rebase: bool) -> Self {
         match mode {
             Mode::Full => Self::Whole,
@@ -215,10 +215,7 @@ impl Work {
         if rows.is_empty() {
             return Ok(None);
         }
-        let keys = take(held.keys(), rows, None)?;
-        let members = self.codec.members(&keys)?;
-        let batch = Batch { op: Op::Remove, members, rows: empty_records(&self.schema, rows.len())?, changes: None };
-        Ok(Some(Outgoing { batch, keys, prints: None }))
+        removal(&self.codec, &self.schema, take(held.keys(), rows, None)?).map(Some)
     }
 
     /// What a target is told of the changes of a batch.
@@ -276,7 +273,7 @@ impl Work {
         if at_once {
             let mut adds = vec![Sent::Add as u8; changed.added.len()];
             if !adds.is_empty() {
-                delta.again.iter().for_each(|(row, _)| adds[*row as usize] = Sent::Again as u8);
+                delta.again.iter().for_each(|row| adds[*row as usize] = Sent::Again as u8);
             }
             added = added.sending(adds.into())?;
             updated = updated.sending(UInt8Array::from_value(Sent::Update as u8, changed.updated.len()))?;
@@ -325,8 +322,14 @@ fn untouched(held: &Held, changed: &Changed) -> UInt32Array {
     UInt32Array::from_iter_values(kept)
 }
 
+/// The removal of members, by their keys as the snapshot stores them.
+pub(super) fn removal(codec: &KeyCodec, schema: &SchemaRef, keys: ArrayRef) -> Result<Outgoing, ArrowError> {
+    let (members, rows) = (codec.members(&keys)?, empty_records(schema, keys.len())?);
+    Ok(Outgoing { batch: Batch { op: Op::Remove, members, rows, changes: None }, keys, prints: None })
+}
+
 /// As many records as asked for, all values null: what a removal carries.
-pub(super) fn empty_records(schema: &SchemaRef, rows: usize) -> Result<RecordBatch, ArrowError> {
+fn empty_records(schema: &SchemaRef, rows: usize) -> Result<RecordBatch, ArrowError> {
     let columns = schema.fields().iter().map(|field| new_null_array(field.data_type(), rows)).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)

@@ -23,8 +23,8 @@ pub struct Delta {
     pub unchanged: UInt32Array,
     /// The held row of each that is unchanged.
     pub unchanged_from: UInt32Array,
-    /// Which of those added are perhaps there: index into `added`, and the held row.
-    pub again: Vec<(u32, u32)>,
+    /// Which of those added are perhaps there: indices into `added`.
+    pub again: Vec<u32>,
     /// The held row of each that is updated.
     pub updated_from: UInt32Array,
 }
@@ -85,7 +85,7 @@ pub fn delta(keys: &ArrayRef, fingerprints: &FixedSizeBinaryArray, held: Option<
                 updated_from.push(row(there));
             }
             Holding::Perhaps | Holding::Gone => {
-                again.push((row(added.len()), row(there)));
+                again.push(row(added.len()));
                 added.push(row(wanted));
             }
         },

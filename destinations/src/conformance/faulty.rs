@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     contract::Error,
-    files::{NewObject, Staged, Store, Upload},
+    files::{NewObject, Staged, Stat, Store, Upload},
     reference::{Script, around},
 };
 
@@ -70,8 +70,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.sweep(prefix, publish).await
     }
 
-    async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
-        self.inner.size(path).await
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, Error> {
+        self.inner.stat(path).await
     }
 
     async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {

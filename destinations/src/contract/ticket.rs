@@ -40,6 +40,9 @@ pub struct DeliveredFile {
     pub bytes: u64,
     /// Lower-case hex, taken while writing.
     pub sha256: String,
+    /// What the server said of the content once it was visible, where it says anything: `etag:…`, `crc32c:…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
 }
 
 /// An object beside the parts.

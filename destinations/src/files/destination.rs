@@ -78,8 +78,8 @@ impl<S: Store> FilesDestination<S> {
         let Some(manifest) = body.manifest.as_ref().filter(|manifest| !manifest.object.replace) else {
             return Ok(false);
         };
-        match self.store.size(&manifest.object.path).await? {
-            Some(size) if size == manifest.text.len() as u64 => {
+        match self.store.stat(&manifest.object.path).await? {
+            Some(stat) if stat.bytes == manifest.text.len() as u64 => {
                 let there = read_whole(self.store.as_ref(), &manifest.object.path).await?;
                 Ok(there == manifest.text.as_bytes())
             }
@@ -87,9 +87,33 @@ impl<S: Store> FilesDestination<S> {
         }
     }
 
+    /// Looks at every part once more from without, and keeps what the server says of it for a later `verify`.
+    /// A part that a reader took away at once, or that this target lets nobody look at, is taken at its word; so is any
+    /// part once all was committed `before`.
+    async fn confirm(&self, body: &Body, before: bool) -> Result<Delivered, Error> {
+        let mut delivered = body.delivered();
+        let looks: Vec<_> = delivered.files.iter().map(|file| self.store.stat(&file.path)).collect();
+        let stats: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
+        for (file, stat) in delivered.files.iter_mut().zip(stats) {
+            match stat {
+                Ok(Some(stat)) if stat.bytes == file.bytes => file.checksum = stat.checksum,
+                Ok(Some(stat)) if !before => {
+                    return Err(Error::new(ErrorKind::Refused, "find a part as it was sent")
+                        .with("path", &file.path)
+                        .with("sent", file.bytes)
+                        .with("found", stat.bytes));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Unauthorized => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(delivered)
+    }
+
     async fn manifest_at(&self, path: &str) -> Result<Option<Manifest>, Error> {
-        match self.store.size(path).await? {
-            Some(size) if size <= LARGEST_MANIFEST => {}
+        match self.store.stat(path).await? {
+            Some(stat) if stat.bytes <= LARGEST_MANIFEST => {}
             _ => return Ok(None),
         }
         let text = match read_whole(self.store.as_ref(), path).await {
@@ -161,7 +185,7 @@ impl<S: Store> Destination for FilesDestination<S> {
         if self.is_committed(&body).await? {
             // A whole publish that was repeated has staged its parts a second time.
             self.store.sweep(&body.prefix, ticket.publish).await?;
-            return Ok(body.delivered());
+            return self.confirm(&body, true).await;
         }
         self.reveal(&body).await?;
         if let Some(manifest) = &body.manifest {
@@ -171,7 +195,7 @@ impl<S: Store> Destination for FilesDestination<S> {
             }
             put?;
         }
-        Ok(body.delivered())
+        self.confirm(&body, false).await
     }
 
     async fn discard(&self, ticket: &Ticket) -> Result<(), Error> {

@@ -20,4 +20,4 @@ mod verify;
 
 pub use destination::{CAPABILITIES, FilesDestination};
 pub use options::{Compression, CsvOptions, DEFAULT_PATH, FileOptions, Format, Quote};
-pub use store::{NewObject, Staged, Store, Upload};
+pub use store::{NewObject, Staged, Stat, Store, Upload};

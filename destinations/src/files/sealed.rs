@@ -41,6 +41,7 @@ impl SealedPart {
             rows: self.rows,
             bytes: self.staged.bytes,
             sha256: self.sha256.clone(),
+            checksum: None,
         }
     }
 }

@@ -32,8 +32,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// it made and that are empty. Never a revealed object. Idempotent, from any process.
     async fn sweep(&self, prefix: &str, publish: Uuid) -> Result<(), Error>;
 
-    /// Size of a visible object; `None`: not there.
-    async fn size(&self, path: &str) -> Result<Option<u64>, Error>;
+    /// A visible object, seen without reading it; `None`: not there.
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, Error>;
 
     /// Reads a visible object.
     async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error>;
@@ -59,6 +59,16 @@ pub struct NewObject {
     pub content_type: String,
     /// Whether it may take the place of an object that stands there.
     pub replace: bool,
+}
+
+/// A visible object from without.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stat {
+    /// Its size.
+    pub bytes: u64,
+    /// What the server itself says of its content, with the name of the measure: `etag:…`, `crc32c:…`. It stays until
+    /// somebody writes the object anew. `None`: this server says nothing.
+    pub checksum: Option<String>,
 }
 
 /// An object being written. Dropping it at any await is safe: [`Store::sweep`] then leaves nothing.

@@ -3,12 +3,17 @@
 use futures::{StreamExt, TryStreamExt};
 use sha2::{Digest, Sha256};
 
-use super::Store;
+use super::{Stat, Store};
 use crate::contract::{DeliveredFile, Depth, Error, ErrorKind, Part, PartState};
 
-/// Compares a part with what was delivered: its size, and, when asked to, every byte by its hash.
+/// Compares a part with what was delivered: its size, and, when asked to, every byte by its hash; else what the server
+/// says of it with what it said when the part became visible.
 pub(super) async fn verify_file<S: Store>(store: &S, file: &DeliveredFile, depth: Depth) -> Result<Part, Error> {
-    let part = verify_size(store, &file.path, file.bytes).await?;
+    let stat = store.stat(&file.path).await;
+    let is_other = |stat: &Stat| file.checksum.is_some() && stat.checksum.is_some() && stat.checksum != file.checksum;
+    let changed = depth == Depth::Quick && stat.as_ref().is_ok_and(|stat| stat.as_ref().is_some_and(is_other));
+    let state = if changed { PartState::Differs } else { compare(stat, file.bytes)? };
+    let part = Part { path: file.path.clone(), state };
     if part.state != PartState::Ok || depth == Depth::Quick {
         return Ok(part);
     }
@@ -22,13 +27,17 @@ pub(super) async fn verify_file<S: Store>(store: &S, file: &DeliveredFile, depth
 
 /// Compares presence and size.
 pub(super) async fn verify_size<S: Store>(store: &S, path: &str, bytes: u64) -> Result<Part, Error> {
-    let state = match store.size(path).await {
-        Ok(None) => PartState::Missing,
-        Ok(Some(size)) if size == bytes => PartState::Ok,
-        Ok(Some(_)) => PartState::Differs,
-        Err(error) => state_of(error)?,
-    };
+    let state = compare(store.stat(path).await, bytes)?;
     Ok(Part { path: path.to_owned(), state })
+}
+
+fn compare(found: Result<Option<Stat>, Error>, bytes: u64) -> Result<PartState, Error> {
+    match found {
+        Ok(None) => Ok(PartState::Missing),
+        Ok(Some(stat)) if stat.bytes == bytes => Ok(PartState::Ok),
+        Ok(Some(_)) => Ok(PartState::Differs),
+        Err(error) => state_of(error),
+    }
 }
 
 /// What an object is like that can't be read; other errors are the target's, not the object's.

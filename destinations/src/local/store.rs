@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     contract::Error,
-    files::{NewObject, Staged, Store, Upload},
+    files::{NewObject, Staged, Stat, Store, Upload},
 };
 
 /// Bytes of a read.
@@ -83,11 +83,11 @@ impl Store for LocalStore {
             .map_err(|error| failed("remove temporary files", &at, error))
     }
 
-    async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, Error> {
         let target = resolve(&self.root, path)?;
         let at = target.clone();
         match blocking(move || fs::metadata(at)).await {
-            Ok(found) if found.is_file() => Ok(Some(found.len())),
+            Ok(found) if found.is_file() => Ok(Some(Stat { bytes: found.len(), checksum: None })),
             Ok(_) => Ok(None),
             Err(error) if is_gone(&error) => Ok(None),
             Err(error) => Err(failed("look at a file", &target, error)),

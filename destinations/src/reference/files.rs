@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::KIND;
 use crate::{
     contract::{Capabilities, Config, Destination, Error, ErrorKind, Retries},
-    files::{self, FilesDestination, NewObject, Staged, Store, Upload},
+    files::{self, FilesDestination, NewObject, Staged, Stat, Store, Upload},
 };
 
 /// Files that show at commit. Everything about them but the place is that of any target of files: parts, manifests,
@@ -138,8 +138,9 @@ impl Store for MemoryFiles {
         Ok(())
     }
 
-    async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
-        Ok(self.state(|state| state.objects.get(path).map(|(_, bytes)| bytes.len() as u64)))
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, Error> {
+        let stat = |bytes: &Bytes| Stat { bytes: bytes.len() as u64, checksum: None };
+        Ok(self.state(|state| state.objects.get(path).map(|(_, bytes)| stat(bytes))))
     }
 
     async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    client::{Client, Writing},
+    client::{Client, Head, Writing},
     config::S3Config,
     error::Failure,
     options::Checksum,
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     contract::{Error, Retries},
-    files::{NewObject, Staged, Store, Upload},
+    files::{NewObject, Staged, Stat, Store, Upload},
 };
 
 /// A bucket, or a folder in one.
@@ -165,13 +165,14 @@ impl Store for S3Store {
         self.shared.sweep(prefix, publish).await
     }
 
-    async fn size(&self, path: &str) -> Result<Option<u64>, Error> {
+    async fn stat(&self, path: &str) -> Result<Option<Stat>, Error> {
         let key = self.shared.key(path);
         let look = || async {
             let head = self.shared.client.head(&key).await;
             head.map_err(|failure| self.shared.error(failure, "look at an object", &key))
         };
-        Ok(self.shared.settle(look).await?.map(|head| head.bytes))
+        let stat = |head: Head| Stat { bytes: head.bytes, checksum: head.etag.map(|etag| format!("etag:{etag}")) };
+        Ok(self.shared.settle(look).await?.map(stat))
     }
 
     async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {

@@ -42,12 +42,12 @@ async fn an_object_of_several_parts_arrives_whole_and_only_when_revealed() {
     assert_eq!(staged.bytes, content.len() as u64);
     assert_eq!(staged.handle["parts"].as_array().unwrap().len(), 4);
     assert!(staged.handle["parts"][0]["c"].is_string(), "a checksum travelled with the part: {}", staged.handle);
-    assert_eq!(store.size("a/part-00000.csv").await.unwrap(), None);
+    assert_eq!(store.stat("a/part-00000.csv").await.unwrap(), None);
 
     // From another process.
     let other = super::store(options(port, &prefix), RetryPolicy::default()).await;
     other.reveal(&staged).await.unwrap();
-    assert_eq!(store.size("a/part-00000.csv").await.unwrap(), Some(content.len() as u64));
+    assert_eq!(store.stat("a/part-00000.csv").await.unwrap().unwrap().bytes, content.len() as u64);
     assert!(read(&store, "a/part-00000.csv").await == content, "the content differs");
     assert_eq!(open_uploads(&client(port), &prefix).await, Vec::<String>::new());
 
@@ -61,7 +61,7 @@ async fn an_empty_object_can_be_staged() {
     let (store, _, _) = seaweed_store().await;
     let staged = store.stage(&object("empty.csv"), &CancellationToken::new()).await.unwrap().finish().await.unwrap();
     store.reveal(&staged).await.unwrap();
-    assert_eq!(store.size("empty.csv").await.unwrap(), Some(0));
+    assert_eq!(store.stat("empty.csv").await.unwrap().unwrap().bytes, 0);
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn an_upload_swept_before_it_is_revealed_is_refused() {
     store.sweep("a.csv", staged.object.publish).await.unwrap();
     let error = store.reveal(&staged).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
-    assert_eq!(store.size("a.csv").await.unwrap(), None);
+    assert_eq!(store.stat("a.csv").await.unwrap(), None);
 }
 
 #[tokio::test]

@@ -59,8 +59,8 @@ async fn a_role_is_asked_for_with_its_external_id_and_its_credentials_are_used()
         "assume_role": { "arn": ROLE, "external_id": "herald-4711", "session_name": "nightly", "endpoint": tokens.uri() }
     });
     let store = store(with(options(bucket.address().port(), "in"), change), RetryPolicy::ONCE).await;
-    assert_eq!(store.size("a.csv").await.unwrap(), None);
-    assert_eq!(store.size("b.csv").await.unwrap(), None);
+    assert_eq!(store.stat("a.csv").await.unwrap(), None);
+    assert_eq!(store.stat("b.csv").await.unwrap(), None);
     for request in bucket.received_requests().await.unwrap() {
         assert_eq!(request.headers["x-amz-security-token"], "assumed-token");
         assert!(request.headers["authorization"].to_str().unwrap().contains("Credential=ASSUMEDKEY/"));

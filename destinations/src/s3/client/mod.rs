@@ -75,6 +75,8 @@ pub(super) struct OpenUpload {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Head {
     pub(super) bytes: u64,
+    /// Of its content, without the quotes; other than the content's MD5 for what came in parts or is encrypted.
+    pub(super) etag: Option<String>,
     /// The publish that wrote it, where Herald did.
     pub(super) publish: Option<String>,
 }

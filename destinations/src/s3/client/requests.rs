@@ -179,6 +179,7 @@ impl Client {
         match self.ask(self.deadlines.request, request.send()).await {
             Ok(answer) => Ok(Some(Head {
                 bytes: answer.content_length.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+                etag: answer.e_tag.map(|etag| etag.trim_matches('"').to_owned()),
                 publish: answer.metadata.and_then(|mut metadata| metadata.remove(PUBLISH)),
             })),
             Err(failure) if failure.status == Some(404) && !failure.is("NoSuchBucket") => Ok(None),
