@@ -104,6 +104,8 @@ fn causes<'a>(error: &'a CredentialsError) -> impl Iterator<Item = &'a (dyn Caus
 
 /// What went wrong with a token, without addresses, and of an answer only what the standard names (RFC 6749, 5.2).
 fn words(error: &CredentialsError) -> String {
+    // The innermost knows; those around it repeat its words.
+    let error = causes(error).filter_map(|cause| cause.downcast_ref::<CredentialsError>()).last().unwrap_or(error);
     let text = error.to_string();
     let (head, body) = text.split_once(", body=<").unwrap_or((&text, ""));
     // The library's forecast; the stage says the same.
