@@ -47,6 +47,11 @@ impl Move<'_> {
         *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
 
+    /// Forgets where copying stopped; whether it had begun.
+    fn begins_anew(&self) -> bool {
+        self.token.lock().unwrap_or_else(PoisonError::into_inner).take().is_some()
+    }
+
     /// Whether an object is the staged one, by all that the server tells.
     fn is(&self, object: &Object) -> bool {
         let publish = self.staged.object.publish.to_string();
@@ -91,6 +96,8 @@ impl Shared {
                         .with("found", object.size)
                         .caused_by("the copy is not what was staged"));
                 }
+                // A token that the server does not take any more: copying begins anew.
+                Err(failure) if failure.status == Some(400) && moving.begins_anew() => {}
                 Err(failure) if failure.is_unmet() || (failure.is_gone() && !failure.lacks_bucket()) => {
                     return self.tell_apart(moving, failure).await;
                 }

@@ -8,12 +8,12 @@ use herald_destinations::{
 };
 use serde_json::{Value, json};
 
-use super::{Place, config, options, with};
-use crate::support::{
-    free_ports,
-    gcs::{REFRESH, SUBJECT, WRITER, key_file, stolen_key_file},
-    tls,
+use super::{
+    Place, config, options,
+    server::{REFRESH, SUBJECT, WRITER, key_file, stolen_key_file},
+    with,
 };
+use crate::support::{free_ports, tls};
 
 #[tokio::test]
 async fn a_key_that_is_not_the_accounts_is_unauthorized_and_no_key_is_shown() {

@@ -133,6 +133,14 @@ async fn a_rewrite_that_stops_half_way_goes_on() {
 }
 
 #[tokio::test]
+async fn a_rewrite_whose_token_is_not_taken_any_more_begins_anew() {
+    let place = Place::new();
+    place.server.knobs(|knobs| knobs.step = 400);
+    let rule = Rule { method: "POST ", target: "rewriteToken=", spoil: no("400 Bad Request", "", "invalid"), times: 1 };
+    assert_eq!(through(&place, rule, &content(1_000)).await, 1);
+}
+
+#[tokio::test]
 async fn a_temporary_object_whose_removal_was_not_heard_of_is_gone() {
     let rule = Rule { method: "DELETE ", target: "in.herald", spoil: Spoil::LoseAnswer, times: 1 };
     assert_eq!(through(&Place::new(), rule, b"x").await, 1);

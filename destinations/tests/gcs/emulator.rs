@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{config, content, object, read, staged};
-use crate::support::gcs::{BUCKET, fake_gcs_server};
+use super::{config, content, object, read, server::BUCKET, staged};
+use crate::support::fake_gcs;
 
 struct Emulator {
     port: u16,
@@ -23,7 +23,14 @@ struct Emulator {
 
 impl Emulator {
     async fn new() -> Self {
-        Self { port: fake_gcs_server().await, prefix: format!("{}/", Uuid::now_v7()) }
+        let port = fake_gcs::port().await;
+        let bucket = reqwest::Client::new()
+            .post(format!("http://127.0.0.1:{port}/storage/v1/b?project=herald"))
+            .header("content-type", "application/json")
+            .body(json!({ "name": BUCKET }).to_string());
+        // Another test may have made it.
+        assert!(matches!(bucket.send().await.unwrap().status().as_u16(), 200 | 409), "no bucket");
+        Self { port, prefix: format!("{}/", Uuid::now_v7()) }
     }
 
     fn config(&self) -> GcsConfig {

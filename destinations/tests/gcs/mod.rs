@@ -5,6 +5,7 @@ mod cuts;
 mod emulator;
 mod objects;
 mod refusals;
+mod server;
 mod suite;
 
 use std::path::Path;
@@ -21,10 +22,8 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{
-    gcs::{BUCKET, Server, WRITER, key_file},
-    proxy::Spoil,
-};
+use self::server::{BUCKET, Server, WRITER, key_file};
+use crate::support::proxy::Spoil;
 
 /// The folder below which tests write.
 const PREFIX: &str = "in/";

@@ -9,8 +9,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{PREFIX, Place, content, object, read, staged};
-use crate::support::gcs::{READER, key_file};
+use super::{
+    PREFIX, Place, content, object, read,
+    server::{READER, key_file},
+    staged,
+};
 
 const MIB: usize = 1 << 20;
 

@@ -12,11 +12,12 @@ use herald_destinations::{
 };
 use serde_json::{Value, json};
 
-use super::{PREFIX, Place, at, no, with};
-use crate::support::{
-    gcs::{WRITER, stolen_key_file},
-    proxy::{Rule, Spoil, proxy},
+use super::{
+    PREFIX, Place, at, no,
+    server::{WRITER, stolen_key_file},
+    with,
 };
+use crate::support::proxy::{Rule, Spoil, proxy};
 
 /// A chunk of an upload.
 const CHUNK: (&str, &str) = ("PUT ", "upload_id=");

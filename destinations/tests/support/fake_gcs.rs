@@ -2,33 +2,20 @@
 
 use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
 
-use serde_json::json;
-
 use super::{
-    super::{
-        free_ports,
-        shared::{Facts, Shared, Start, shared},
-        tls, tool,
-    },
-    BUCKET,
+    free_ports,
+    shared::{Facts, Shared, Start, shared},
+    tls, tool,
 };
 
-/// The emulator's port; the bucket is there.
-pub(crate) async fn fake_gcs_server() -> u16 {
+/// The emulator's port. It has no bucket until somebody makes one.
+pub(crate) async fn port() -> u16 {
     static SERVER: OnceLock<Shared> = OnceLock::new();
     let port = tokio::task::spawn_blocking(|| {
         tls();
         SERVER.get_or_init(|| shared("fake-gcs", start)).facts["port"].parse().expect("a port")
     });
-    let port: u16 = port.await.expect("the server");
-    let bucket = json!({ "name": BUCKET }).to_string();
-    let made = reqwest::Client::new()
-        .post(format!("http://127.0.0.1:{port}/storage/v1/b?project=herald"))
-        .header("content-type", "application/json")
-        .body(bucket);
-    // Another test may have made it.
-    assert!(matches!(made.send().await.expect("an answer").status().as_u16(), 200 | 409), "no bucket");
-    port
+    port.await.expect("the server")
 }
 
 fn start(_: &std::path::Path) -> Start {

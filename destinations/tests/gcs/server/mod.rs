@@ -1,12 +1,12 @@
 //! A server of Google Cloud Storage's JSON API that is as strict as Google's where emulators are not: tokens,
 //! preconditions, chunk sizes, checksums, names, generations. It lives in the test's own process and holds its objects
-//! in memory. Trouble with single requests is [`proxy`](super::proxy)'s business.
+//! in memory. Trouble with single requests is the business of
+//! [`proxy`](crate::support::proxy).
 //!
 //! What it does follows the reference of the JSON API (<https://cloud.google.com/storage/docs/json_api/v1>) and the
 //! page on resumable uploads beside it.
 
 mod auth;
-mod fake;
 mod keys;
 mod objects;
 mod refusal;
@@ -29,11 +29,10 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 pub(crate) use auth::{REFRESH, SUBJECT};
-pub(crate) use fake::fake_gcs_server;
 pub(crate) use keys::{READER, WRITER, key_file, stolen_key_file};
 pub(crate) use state::{Knobs, Stored};
 
-use super::tls;
+use crate::support::tls;
 use state::State;
 
 /// The bucket that the server has from the start.
