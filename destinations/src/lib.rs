@@ -6,6 +6,7 @@ pub mod conformance;
 pub mod contract;
 pub mod encode;
 pub mod files;
+pub mod gcs;
 mod http;
 pub mod identity;
 pub mod local;
@@ -14,7 +15,7 @@ pub mod s3;
 pub mod webhook;
 
 /// Every kind of destination that is compiled in.
-pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, webhook::KIND];
+pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, gcs::KIND, webhook::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {

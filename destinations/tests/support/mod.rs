@@ -1,5 +1,6 @@
 //! Servers that the tests run against, installed by `tests/setup.sh`.
 
+pub(crate) mod fake_gcs;
 pub(crate) mod moto;
 pub(crate) mod proxy;
 pub(crate) mod relay;
