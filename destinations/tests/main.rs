@@ -6,5 +6,6 @@ mod files;
 mod local;
 mod reference;
 mod s3;
+mod sftp;
 mod support;
 mod webhook;

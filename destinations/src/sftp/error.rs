@@ -74,6 +74,13 @@ impl Failure {
         self
     }
 
+    /// With the connection given up too.
+    #[must_use]
+    pub(super) fn breaking(mut self) -> Self {
+        self.breaks = true;
+        self
+    }
+
     /// With another kind, once more is known.
     #[must_use]
     pub(super) fn as_kind(mut self, kind: ErrorKind) -> Self {

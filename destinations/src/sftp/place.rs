@@ -129,7 +129,7 @@ impl Place {
             true => failure.as_kind(ErrorKind::Full).adding("the file system has no space left"),
             false => failure,
         };
-        Failure { breaks: true, ..failure }
+        failure.breaking()
     }
 
     /// Opens a new file and makes its folders.

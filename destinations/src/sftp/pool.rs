@@ -92,11 +92,6 @@ impl Pool {
         })
     }
 
-    /// The options it connects by.
-    pub(super) fn config(&self) -> &SftpConfig {
-        &self.config
-    }
-
     /// Does short work on a connection. Dropped, the work stops before its next request.
     pub(super) async fn run<T: Send + 'static>(
         self: &Arc<Self>,

@@ -219,8 +219,10 @@ impl<C: Read + Write> Sftp<C> {
         let end = loop {
             match self.ask(kind::READDIR, |packet| packet.text(&handle.0)) {
                 Ok((kind::NAME, body)) => match names(&body) {
-                    Ok(page) if more(page) => {}
-                    Ok(_) => break Ok(()),
+                    Ok(page) => match more(page) {
+                        true => {}
+                        false => break Ok(()),
+                    },
                     Err(failure) => break Err(failure),
                 },
                 Ok(_) => break Err(Failure::garbled("no names")),

@@ -19,7 +19,10 @@ const ON_THE_WAY: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Writing {
     pub(super) handle: Handle,
+    /// Where the next block begins.
     offset: u64,
+    /// What does not fill a block yet.
+    rest: Vec<u8>,
     /// Lengths of the writes that were not answered yet.
     waiting: HashMap<u32, usize>,
     on_the_way: usize,
@@ -149,7 +152,7 @@ impl<C: Read + Write> Sftp<C> {
                 }
                 _ => match done(answer.kind, &answer.body) {
                     Err(failure) if failure.status == Some(status::EOF) => end = end.min(at),
-                    Err(failure) => return Err(Failure { breaks: !waiting.is_empty(), ..failure }),
+                    Err(failure) => return Err(if waiting.is_empty() { failure } else { failure.breaking() }),
                     Ok(()) => return Err(Failure::garbled("no data")),
                 },
             }
