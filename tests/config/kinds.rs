@@ -1,13 +1,13 @@
 //! The `targets` map, over the kinds that Herald has.
 
 use herald::config::{Config, Problems, Surroundings, load_in};
-use herald_destinations::{contract::Kind, local, s3, webhook};
+use herald_destinations::{contract::Kind, local, s3, sftp, webhook};
 
 use super::support::Files;
 
 fn load(options: &str) -> Result<Config, Problems> {
     let files = Files::one(&format!("targets:\n  t: {options}\n"));
-    let kinds: [&dyn Kind; 3] = [local::KIND, s3::KIND, webhook::KIND];
+    let kinds: [&dyn Kind; 4] = [local::KIND, s3::KIND, sftp::KIND, webhook::KIND];
     load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds })
 }
 
@@ -25,6 +25,9 @@ fn every_option_of_the_reference_is_taken() {
         "{ type: local, path: ./out }",
         "{ type: s3, bucket: partner, prefix: in/, region: eu-central-1, endpoint: \"https://s3.example.com\", path_style: false, access_key_id: a, secret_access_key: b, session_token: c, assume_role: { arn: \"arn:aws:iam::123456789012:role/x\", external_id: yes-42 }, sse: { kms_key: k }, acl: bucket-owner-full-control, requester_pays: false, checksum: auto }",
         "{ type: s3, bucket: partner, checksum: required, sse: AES256 }",
+        "{ type: sftp, host: sftp.example.com, port: 22, user: u, path: /in, private_key: \"-----BEGIN OPENSSH PRIVATE KEY-----\", passphrase: x, host_key: \"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\", temp_name: suffix, rename: auto }",
+        "{ type: sftp, host: sftp.example.com, user: u, path: in, password: x, known_hosts: hosts, temp_name: folder, rename: plain }",
+        "{ type: sftp, host: sftp.example.com, user: u, agent: true, known_hosts: hosts, temp_name: none, rename: none }",
         "{ type: webhook, url: \"https://hooks.example.com/in\", secret: s3cret, batch: 500, format: ndjson, headers: { X-Team: growth } }",
         "{ type: webhook, url: \"http://127.0.0.1:8080/\", secret: whsec_c2VjcmV0, format: json, timeout: 2m }",
     ] {
@@ -56,6 +59,14 @@ fn what_does_not_fit_is_refused_at_its_key() {
         (
             "{ type: s3, bucket: partner, path_style: 1 }",
             "2:47: wrong_type: targets.t.path_style: a boolean is wanted, not an integer",
+        ),
+        (
+            "{ type: sftp, host: h, user: u, password: p, known_hosts: k, temp_name: prefix }",
+            "2:73: invalid_value: targets.t.temp_name: `prefix` is not one of `suffix`, `folder`, `none`",
+        ),
+        (
+            "{ type: sftp, host: h, user: u, password: p, known_hosts: k, host_key: any }",
+            "2:62: invalid_value: targets.t.known_hosts: only one of `host_key` and `known_hosts` may be set",
         ),
         ("{ type: webhook, secret: s }", "2:3: missing_key: targets.t: the key `url` is missing"),
         (

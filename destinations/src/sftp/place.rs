@@ -145,14 +145,17 @@ impl Place {
             if !(failure.is_gone() || failure.is_vague()) || tries >= FOLDER_TRIES {
                 return Err(failure);
             }
-            if server.look_through(&self.root.at(folder(path)))?.is_some() {
-                return match server.look(&at)? {
-                    Some(found) if !replace || found.sort() == Some(Sort::Folder) => Err(occupied(&at)),
-                    _ if failure.is_gone() && tries == 1 => continue,
-                    _ => Err(self.explained(server, failure, path)),
-                };
+            let above = self.root.at(folder(path));
+            match server.look_through(&above)?.map(|found| found.sort()) {
+                None => self.make_folders(server, path)?,
+                Some(Some(Sort::File | Sort::Other)) => return Err(occupied(&above)),
+                Some(_) => match server.look(&at)? {
+                    Some(found) if !replace || found.sort() == Some(Sort::Folder) => return Err(occupied(&at)),
+                    // Made by another publish meanwhile.
+                    _ if failure.is_gone() && tries == 1 => {}
+                    _ => return Err(self.explained(server, failure, path)),
+                },
             }
-            self.make_folders(server, path)?;
         }
     }
 

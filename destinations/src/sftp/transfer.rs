@@ -161,3 +161,132 @@ impl<C: Read + Write> Sftp<C> {
         Ok(content)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::sftp::{extension::ANY_SERVER, wire::Packet};
+
+    /// A server with one file. It answers only when it is listened to, and the last request first; of what is asked for
+    /// it gives a little less.
+    #[derive(Debug, Default)]
+    struct Server {
+        file: Vec<u8>,
+        asked: Vec<Vec<u8>>,
+        said: Vec<u8>,
+        partial: Vec<u8>,
+        most_waiting: usize,
+        refuses: bool,
+    }
+
+    impl Write for Server {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.partial.extend_from_slice(bytes);
+            while let Some(length) = self.partial.first_chunk::<4>() {
+                let length = 4 + u32::from_be_bytes(*length) as usize;
+                if self.partial.len() < length {
+                    break;
+                }
+                let rest = self.partial.split_off(length);
+                self.asked.push(std::mem::replace(&mut self.partial, rest));
+            }
+            self.most_waiting = self.most_waiting.max(self.asked.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Server {
+        fn answer(&mut self, packet: &[u8]) -> Vec<u8> {
+            let mut fields = Fields(&packet[5..]);
+            let id = fields.u32().unwrap();
+            let status = |status: u32| Packet::new(kind::STATUS, id).u32(status).text("").text("").bytes();
+            match packet[4] {
+                kind::INIT => Packet::new(kind::VERSION, 3).bytes(),
+                kind::WRITE if self.refuses => status(4),
+                kind::WRITE => {
+                    fields.text().unwrap();
+                    let (offset, data) = (fields.u64().unwrap() as usize, fields.text().unwrap());
+                    self.file.resize(self.file.len().max(offset + data.len()), 0);
+                    self.file[offset..offset + data.len()].copy_from_slice(data);
+                    status(0)
+                }
+                kind::READ => {
+                    fields.text().unwrap();
+                    let (offset, length) = (fields.u64().unwrap() as usize, fields.u32().unwrap() as usize);
+                    let given = (length - length / 9).min(self.file.len().saturating_sub(offset));
+                    match given {
+                        0 => status(status::EOF),
+                        _ => Packet::new(kind::DATA, id).text(&self.file[offset..offset + given]).bytes(),
+                    }
+                }
+                other => panic!("a request of kind {other}"),
+            }
+        }
+    }
+
+    impl Read for Server {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            while self.said.is_empty() {
+                let packet = self.asked.pop().expect("a client that waits for an answer has asked");
+                self.said = self.answer(&packet);
+            }
+            let given = bytes.len().min(self.said.len());
+            bytes[..given].copy_from_slice(&self.said[..given]);
+            self.said.drain(..given);
+            Ok(given)
+        }
+    }
+
+    fn content(bytes: usize) -> Vec<u8> {
+        (0..bytes).map(|at| (at % 251) as u8).collect()
+    }
+
+    #[test]
+    fn many_blocks_are_on_their_way_at_once_and_answered_in_any_order() {
+        let mut server = Server::default();
+        let mut sftp = Sftp::start(&mut server).unwrap();
+        let mut writing = Writing::new(Handle(b"h".to_vec()));
+        let all = content(10_000_003);
+        for piece in all.chunks(99_991) {
+            sftp.write(&mut writing, piece).unwrap();
+        }
+        sftp.settle(&mut writing).unwrap();
+        assert_eq!(writing.bytes(), 10_000_003);
+        assert!(server.file == all);
+        assert_eq!(server.most_waiting, ON_THE_WAY / ANY_SERVER.write);
+    }
+
+    #[test]
+    fn what_is_read_is_whole_whatever_the_pieces() {
+        let mut server = Server { file: content(1_000_003), ..Server::default() };
+        let expected = server.file.clone();
+        let mut sftp = Sftp::start(&mut server).unwrap();
+        let handle = Handle(b"h".to_vec());
+        let mut found = Vec::new();
+        loop {
+            let piece = sftp.read(&handle, found.len() as u64, 300_000).unwrap();
+            if piece.is_empty() {
+                break;
+            }
+            found.extend(piece);
+        }
+        assert!(found == expected);
+        assert!(server.most_waiting > 5);
+    }
+
+    #[test]
+    fn after_a_refusal_no_answer_is_left_over() {
+        let mut server = Server { refuses: true, ..Server::default() };
+        let mut sftp = Sftp::start(&mut server).unwrap();
+        let mut writing = Writing::new(Handle(b"h".to_vec()));
+        let refused = sftp.write(&mut writing, &content(200_000)).and_then(|()| sftp.settle(&mut writing));
+        assert_eq!(refused.unwrap_err().status, Some(status::FAILURE));
+        assert!(server.asked.is_empty() && server.said.is_empty());
+    }
+}

@@ -121,7 +121,7 @@ fn start_sshd(data: &Path) -> Start {
     let authorized = make_user_keys(data);
     let mut config = format!(
         "Port {port}\nPort {read_only}\nListenAddress 127.0.0.1\nPidFile none\nUsePAM no\nStrictModes no\n\
-         PermitRootLogin yes\nPasswordAuthentication no\nMaxStartups 200\nMaxSessions 200\nLogLevel ERROR\n\
+         PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nMaxStartups 200\nMaxSessions 200\nLogLevel ERROR\n\
          AuthorizedKeysFile {}\nSubsystem sftp internal-sftp\n",
         authorized.display()
     );

@@ -85,12 +85,12 @@ class Files(asyncssh.SFTPServer):
         if strikes(self.user, "full"):
             raise asyncssh.SFTPFailure("No space left on device")
         if strikes(self.user, "quota"):
-            raise asyncssh.SFTPQuotaExceeded("over the limit")
+            raise asyncssh.SFTPQuotaExceeded("Quota exceeded")
         if strikes(self.user, "cut_write"):
             self.cut()
         if strikes(self.user, "hang"):
             await asyncio.sleep(30)
-        if strikes(self.user, "slow"):
+        if strikes(self.user, "late"):
             await asyncio.sleep(0.2)
         if strikes(self.user, "short"):
             data = data[:-1]
@@ -99,6 +99,8 @@ class Files(asyncssh.SFTPServer):
     def rename(self, oldpath, newpath):
         if strikes(self.user, "no_rename"):
             raise asyncssh.SFTPOpUnsupported("rename is not supported")
+        if strikes(self.user, "denied"):
+            raise asyncssh.SFTPPermissionDenied("no more")
         super().rename(oldpath, newpath)
         if strikes(self.user, "lose_rename"):
             self.cut()
