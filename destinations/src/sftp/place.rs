@@ -9,12 +9,12 @@ use super::{
     paths::{Root, TEMPORARIES, apart, apart_of, beside, check, folder},
     protocol::Handle,
     transfer::Writing,
-    wire::Sort,
+    wire::{Attributes, Sort},
 };
 use crate::{contract::ErrorKind, files::NewObject};
 
 /// A folder that another publish removed, empty, in between is made again so often.
-const FOLDER_TRIES: usize = 16;
+const FOLDER_TRIES: usize = 8;
 /// What follows the name of a note on a file that is written in its place.
 const NOTE: &str = ".note";
 /// Longest note: the path of a file.
@@ -135,26 +135,46 @@ impl Place {
     /// Opens a new file and makes its folders.
     fn create(&self, server: &mut Connection, path: &str, replace: bool) -> Result<Handle, Failure> {
         let at = self.root.at(path);
+        let failure = match self.with_folders(server, path, |server| server.create(&at, replace)) {
+            Err(failure) if failure.is_gone() || failure.is_vague() => failure,
+            answer => return answer,
+        };
+        // Servers have few words; a look tells more.
+        let above = self.root.at(folder(path));
+        if matches!(server.look_through(&above)?.map(Attributes::sort), Some(Some(Sort::File | Sort::Other))) {
+            return Err(occupied(&above));
+        }
+        match server.look(&at)? {
+            Some(found) if !replace || found.sort() == Some(Sort::Folder) => Err(occupied(&at)),
+            _ => Err(self.explained(server, failure, path)),
+        }
+    }
+
+    /// Does what needs the folders above a path; those that are missing are made, and made again where another publish
+    /// removes them, empty, in between.
+    pub(super) fn with_folders<T>(
+        &self,
+        server: &mut Connection,
+        path: &str,
+        mut work: impl FnMut(&mut Connection) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
         let mut tries = 0;
         loop {
-            tries += 1;
-            let failure = match server.create(&at, replace) {
-                Ok(handle) => return Ok(handle),
-                Err(failure) => failure,
+            let failure = match work(server) {
+                Err(failure) if failure.is_gone() || failure.is_vague() => failure,
+                answer => return answer,
             };
-            if !(failure.is_gone() || failure.is_vague()) || tries >= FOLDER_TRIES {
-                return Err(failure);
-            }
-            let above = self.root.at(folder(path));
-            match server.look_through(&above)?.map(|found| found.sort()) {
-                None => self.make_folders(server, path)?,
-                Some(Some(Sort::File | Sort::Other)) => return Err(occupied(&above)),
-                Some(_) => match server.look(&at)? {
-                    Some(found) if !replace || found.sort() == Some(Sort::Folder) => return Err(occupied(&at)),
-                    // Made by another publish meanwhile.
-                    _ if failure.is_gone() && tries == 1 => {}
-                    _ => return Err(self.explained(server, failure, path)),
+            tries += 1;
+            let above = server.look_through(&self.root.at(folder(path)))?.map(Attributes::sort);
+            match above {
+                _ if tries >= FOLDER_TRIES => return Err(failure),
+                None => match self.make_folders(server, path) {
+                    Err(gone) if gone.is_gone() => {}
+                    answer => answer?,
                 },
+                // Made by another publish meanwhile, perhaps.
+                Some(None | Some(Sort::Folder)) if failure.is_gone() => {}
+                Some(_) => return Err(failure),
             }
         }
     }

@@ -61,26 +61,14 @@ impl Place {
 
     fn move_over(&self, server: &mut Connection, from: &str, object: &NewObject) -> Result<(), Failure> {
         let to = self.root.at(&object.path);
-        match server.rename_over(from, &to) {
-            Err(failure) if failure.is_gone() => {
-                self.make_folders(server, &object.path)?;
-                server.rename_over(from, &to)
-            }
-            answer => answer,
-        }
+        self.with_folders(server, &object.path, |server| server.rename_over(from, &to))
     }
 
     /// Moves a file to where nothing stood when it was looked. Most servers refuse if something does now; to those that
     /// would replace it, the look leaves a gap, which names that hold the publish make harmless.
     fn move_to_free(&self, server: &mut Connection, from: &str, object: &NewObject, bytes: u64) -> Result<(), Failure> {
         let to = self.root.at(&object.path);
-        let mut answer = server.rename(from, &to);
-        if answer.as_ref().is_err_and(|failure| failure.is_gone() || failure.is_vague())
-            && server.look_through(&self.root.at(folder(&object.path)))?.is_none()
-        {
-            self.make_folders(server, &object.path)?;
-            answer = server.rename(from, &to);
-        }
+        let mut answer = self.with_folders(server, &object.path, |server| server.rename(from, &to));
         if self.rename == Rename::Auto
             && server.can_replace()
             && answer.as_ref().is_err_and(Failure::is_unsupported)

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::sshd::{Server, quirky, sshd, user};
+use crate::support::sshd::{Server, quirky, user};
 
 /// Options of a target in a folder, on OpenSSH.
 fn options(server: &Server, root: &Path) -> Value {
