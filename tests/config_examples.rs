@@ -62,6 +62,7 @@ fn every_config_names_a_schema_that_is_there() {
         "config/examples/gcs.yaml",
         "config/examples/local.yaml",
         "config/examples/s3.yaml",
+        "config/examples/sftp.yaml",
         "config/examples/webhook.yaml",
     ] {
         let text = fs::read_to_string(root.join(config)).unwrap();

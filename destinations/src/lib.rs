@@ -12,10 +12,12 @@ pub mod identity;
 pub mod local;
 pub mod reference;
 pub mod s3;
+pub mod sftp;
 pub mod webhook;
 
 /// Every kind of destination that is compiled in.
-pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, gcs::KIND, webhook::KIND];
+pub static KINDS: &[&dyn contract::Kind] =
+    &[local::KIND, s3::KIND, gcs::KIND, sftp::KIND, webhook::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {

@@ -7,5 +7,6 @@ mod gcs;
 mod local;
 mod reference;
 mod s3;
+mod sftp;
 mod support;
 mod webhook;

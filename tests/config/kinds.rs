@@ -1,14 +1,13 @@
 //! The `targets` map, over the kinds that Herald has.
 
 use herald::config::{Config, Problems, Surroundings, load_in};
-use herald_destinations::{contract::Kind, gcs, local, s3, webhook};
+use herald_destinations::KINDS;
 
 use super::support::Files;
 
 fn load(options: &str) -> Result<Config, Problems> {
     let files = Files::one(&format!("targets:\n  t: {options}\n"));
-    let kinds: [&dyn Kind; 4] = [local::KIND, s3::KIND, gcs::KIND, webhook::KIND];
-    load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds })
+    load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
 }
 
 fn faults(options: &str) -> Vec<String> {
@@ -27,6 +26,9 @@ fn every_option_of_the_reference_is_taken() {
         "{ type: s3, bucket: partner, checksum: required, sse: AES256 }",
         "{ type: gcs, bucket: partner, prefix: in/, service_account: key.json }",
         "{ type: gcs, bucket: partner, anonymous: true, endpoint: \"http://127.0.0.1:4443\" }",
+        "{ type: sftp, host: sftp.example.com, port: 22, user: u, path: /in, private_key: \"-----BEGIN OPENSSH PRIVATE KEY-----\", passphrase: x, host_key: \"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\", temp_name: suffix, rename: auto }",
+        "{ type: sftp, host: sftp.example.com, user: u, path: in, password: x, known_hosts: hosts, temp_name: folder, rename: plain }",
+        "{ type: sftp, host: sftp.example.com, user: u, agent: true, known_hosts: hosts, temp_name: none, rename: none }",
         "{ type: webhook, url: \"https://hooks.example.com/in\", secret: s3cret, batch: 500, format: ndjson, headers: { X-Team: growth } }",
         "{ type: webhook, url: \"http://127.0.0.1:8080/\", secret: whsec_c2VjcmV0, format: json, timeout: 2m }",
     ] {
@@ -63,6 +65,13 @@ fn what_does_not_fit_is_refused_at_its_key() {
         (
             "{ type: gcs, bucket: partner, service_account: k.json, anonymous: true }",
             "2:72: invalid_value: targets.t.anonymous: excludes `service_account`: no credentials are sent",
+        (
+            "{ type: sftp, host: h, user: u, password: p, known_hosts: k, temp_name: prefix }",
+            "2:73: invalid_value: targets.t.temp_name: `prefix` is not one of `suffix`, `folder`, `none`",
+        ),
+        (
+            "{ type: sftp, host: h, user: u, password: p, known_hosts: k, host_key: any }",
+            "2:62: invalid_value: targets.t.known_hosts: only one of `host_key` and `known_hosts` may be set",
         ),
         ("{ type: webhook, secret: s }", "2:3: missing_key: targets.t: the key `url` is missing"),
         (
@@ -116,7 +125,7 @@ fn files_of_an_activation_to_a_target_without_files_are_refused() {
         );
         let files = Files::one(&text);
         let kinds: [&dyn Kind; 1] = [webhook::KIND];
-        load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds })
+        load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
     };
     with("").unwrap_or_else(|problems| panic!("{problems}"));
     let problems = with(", files: { format: csv }").err().unwrap();

@@ -6,6 +6,7 @@ pub(crate) mod proxy;
 pub(crate) mod relay;
 pub(crate) mod seaweed;
 mod shared;
+pub(crate) mod sshd;
 
 use std::{net::TcpListener, path::PathBuf};
 

@@ -48,7 +48,7 @@ pub(super) struct Shared {
 /// How a server is started.
 pub(super) struct Start {
     pub(super) command: Command,
-    /// Where it will answer HTTP.
+    /// Where it will answer HTTP, or SSH.
     pub(super) port: u16,
     pub(super) facts: Facts,
 }
@@ -104,12 +104,12 @@ fn lockable(path: &Path) -> File {
     File::options().create(true).truncate(false).read(true).write(true).open(path).expect("a lock file")
 }
 
-/// Whether something speaks HTTP on a port.
+/// Whether something speaks HTTP or SSH on a port.
 fn answers(port: u16) -> bool {
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) else { return false };
     let _ = stream.set_read_timeout(Some(Duration::from_secs(2)));
     let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let mut head = [0; 5];
-    asked.is_ok() && stream.read_exact(&mut head).is_ok() && &head == b"HTTP/"
+    asked.is_ok() && stream.read_exact(&mut head).is_ok() && matches!(&head, b"HTTP/" | b"SSH-2")
 }
