@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of the query engine, the state store or the HTTP API.
 
+pub mod azure_blob;
 pub mod conformance;
 pub mod contract;
 pub mod encode;
@@ -14,7 +15,7 @@ pub mod s3;
 pub mod webhook;
 
 /// Every kind of destination that is compiled in.
-pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, webhook::KIND];
+pub static KINDS: &[&dyn contract::Kind] = &[azure_blob::KIND, local::KIND, s3::KIND, webhook::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {
