@@ -67,7 +67,7 @@ async fn a_blob_of_hundreds_of_blocks_arrives_whole_and_only_when_revealed() {
 async fn a_service_that_does_not_answer_is_not_waited_for_with_more_than_a_few_blocks_in_memory() {
     let port = azurite::port().await;
     let hang = Spoil::Hang(Duration::from_secs(60));
-    let (behind, _) = proxy(port, Rule { method: "PUT ", target: "comp=block&", spoil: hang, times: u32::MAX }).await;
+    let (behind, _) = proxy(port, Rule { method: "PUT ", target: "blockid=", spoil: hang, times: u32::MAX }).await;
     let store = small(behind, &fresh_prefix());
     let mut upload = store.stage(&object("a.csv"), &CancellationToken::new()).await.unwrap();
     let piece = Bytes::from(vec![7; 64 << 10]);

@@ -28,7 +28,7 @@ struct AzureHarness {
 /// Of another account, as far as the server is concerned.
 const WRONG_KEY: &str = "bm90LXRoZS1rZXktb2YtdGhlLWFjY291bnQ=";
 
-const BLOCK: (&str, &str) = ("PUT ", "comp=block&");
+const BLOCK: (&str, &str) = ("PUT ", "blockid=");
 const COMMIT: (&str, &str) = ("PUT ", "comp=blocklist");
 
 impl AzureHarness {

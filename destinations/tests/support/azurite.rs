@@ -100,7 +100,7 @@ pub(crate) async fn blobs(client: &BlobContainerClient, prefix: &str) -> BTreeMa
 
 /// Puts a blob of somebody else's, or another content in the place of one.
 pub(crate) async fn put(client: &BlobContainerClient, name: &str, content: &[u8]) {
-    client.blob_client(name).upload(content.to_vec().into(), None).await.expect("put");
+    client.blob_client(name).upload(Bytes::copy_from_slice(content).into(), None).await.expect("put");
 }
 
 /// Blocks below a prefix that wait to be committed: the blob's name, and how many bytes each holds.

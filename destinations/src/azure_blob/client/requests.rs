@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, num::NonZero, ops::Range, time::Duration};
 
-use azure_core::http::{Etag, RequestContent, Response};
+use azure_core::http::{Etag, Response};
 use azure_storage_blob::{
     BlockBlobClient,
     models::{
@@ -82,8 +82,7 @@ impl Client {
             ..BlockBlobClientUploadOptions::default()
         };
         let blob = self.blob(writing.name);
-        let content = RequestContent::from(Vec::from(bytes));
-        self.ask(self.deadlines.body(length), blob.upload(content, Some(options))).await.map(drop)
+        self.ask(self.deadlines.body(length), blob.upload(bytes.into(), Some(options))).await.map(drop)
     }
 
     /// Looks at a blob; `None`: not there.
