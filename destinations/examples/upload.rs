@@ -22,9 +22,9 @@ use herald_destinations::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Bytes of a cell, and of a batch.
-const CELL: usize = 1 << 20;
-const CELLS: usize = 8;
+/// Bytes of a cell, and cells of a batch.
+const CELL: usize = 1 << 10;
+const CELLS: usize = 8 << 10;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {

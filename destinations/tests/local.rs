@@ -153,6 +153,13 @@ impl Harness for LocalHarness {
                 Outcome::PassesOnRepeat(ErrorKind::TimedOut),
                 "a network file system that does not answer while the manifest is written, injected",
             ),
+            Trouble::RightsWithdrawn => (
+                self.faulty(Step::Reveal, ErrorKind::Unauthorized, false),
+                Outcome::Fails(ErrorKind::Unauthorized),
+                "a folder made read-only after a part was written, injected: permission bits don't stop root",
+            ),
+            Trouble::SlowServer => (self.destination().await, Outcome::Passes, "a disk has no deadline to miss"),
+            Trouble::WrongClock => (self.destination().await, Outcome::Passes, "no call to a disk bears a time"),
         };
         Arranged { destination, outcome, at_least: Duration::ZERO, means }
     }

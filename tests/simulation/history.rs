@@ -8,6 +8,7 @@ use super::{
     lake::{Edit, Keys, MEMBERS, Person},
     process::Cut,
     random::Random,
+    shrink::Steps,
     target::Fault,
 };
 
@@ -18,6 +19,18 @@ pub(crate) struct History {
     /// `files.path`.
     pub(crate) path: &'static str,
     pub(crate) steps: Vec<Step>,
+}
+
+impl Steps for History {
+    type Step = Step;
+
+    fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    fn with(&self, steps: &[Step]) -> Self {
+        Self { steps: steps.to_vec(), ..self.clone() }
+    }
 }
 
 /// One thing that happens. Each stands for itself, so that any may be left out.

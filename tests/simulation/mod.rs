@@ -23,12 +23,11 @@ mod target;
 mod wanted;
 mod world;
 
-pub(crate) use self::random::Random;
 use self::{
     history::{BAD_DAY, History, Rates, USUAL},
-    shrink::{lived, shrunk},
     world::{Tally, World},
 };
+pub(crate) use self::{random::Random, shrink::number};
 
 /// Why a check failed.
 pub(crate) type Checked = Result<(), String>;
@@ -50,17 +49,7 @@ const PUBLISHES: usize = 32;
 /// Lives through the history of a seed; what happened.
 fn explore(seed: u64, publishes: usize, rates: Rates) -> Tally {
     let history = History::drawn(seed, publishes, rates);
-    let live = |history: &History| lived(|| World::new(history).and_then(World::live));
-    live(&history).unwrap_or_else(|why| {
-        eprintln!("seed {seed}, {publishes} publishes: {why}\nshortening the history …");
-        let with = |steps: &[_]| History { steps: steps.to_vec(), ..history.clone() };
-        let shortest = with(&shrunk(history.steps.clone(), |steps| live(&with(steps)).is_err()));
-        let why = live(&shortest).err().unwrap_or_else(|| "it failed, but not again".to_owned());
-        panic!(
-            "seed {seed}, {publishes} publishes; the shortest history that fails: {shortest:#?}\n{why}\n\
-             again: HERALD_SIM_SEED={seed} HERALD_SIM_STEPS={publishes} make soak"
-        )
-    })
+    shrink::explore(seed, publishes, &history, |history| World::new(history).and_then(World::live))
 }
 
 /// A share of the seeds that every run of the tests explores.
@@ -105,19 +94,8 @@ fn over_a_day_of_faults_every_record_is_delivered_or_still_owed() {
     assert!(tally.failed >= 20 && tally.died >= 8 && tally.recovered >= 3 && tally.delivered > 100, "{tally:?}");
 }
 
-/// A number from the environment.
-pub(crate) fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
-}
-
 #[test]
 #[ignore = "takes minutes: make soak"]
 fn soak_histories_from_a_seed_of_the_day() {
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
-    let given = number("HERALD_SIM_SEED");
-    let publishes = number("HERALD_SIM_STEPS").unwrap_or(200) as usize;
-    let first = given.unwrap_or_else(|| now() * 1_000);
-    for seed in first..first + given.map_or(20, |_| 1) {
-        eprintln!("seed {seed}: {:?}", explore(seed, publishes, USUAL));
-    }
+    shrink::soak(|seed, publishes| explore(seed, publishes, USUAL));
 }

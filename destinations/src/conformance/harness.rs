@@ -67,6 +67,12 @@ pub enum Trouble {
     AnswerLost,
     /// No answer before the deadline.
     Deadline,
+    /// The right to write is withdrawn while a publish is under way: what was staged can't be made visible.
+    RightsWithdrawn,
+    /// Every answer comes late, though in time.
+    SlowServer,
+    /// The target's clock is an hour off.
+    WrongClock,
 }
 
 /// Where the first part of a publish goes when its path is [`Trouble::Occupied`].

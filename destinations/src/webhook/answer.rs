@@ -10,7 +10,7 @@ use super::mask::Mask;
 use crate::contract::{Batch, Rejection};
 
 /// The code of a rejection that came without one.
-const UNNAMED: &str = "rejected";
+pub(super) const UNNAMED: &str = "rejected";
 const SILENT: &str = "the receiver refused it without saying why";
 
 /// One refused event.
@@ -48,7 +48,7 @@ pub(super) fn refused(body: &[u8], json: bool) -> Result<Option<Vec<Refused>>, U
 }
 
 /// The refused rows of the batch; `sent` are the rows of the request, in its order. Each row once, by its first
-/// mention, and without what `secrets` hides.
+/// mention, and without what `secrets` hides or any row of the request holds.
 pub(super) fn rejections(
     refused: Vec<Refused>,
     batch: &Batch,
@@ -57,6 +57,11 @@ pub(super) fn rejections(
 ) -> Result<Vec<Rejection>, Unclear> {
     let members =
         if refused.iter().any(|refused| refused.row.is_none()) { places(batch, sent) } else { HashMap::new() };
+    let mut mask = secrets.clone();
+    // What is said of one may speak of another.
+    for row in sent.iter().filter(|_| !refused.is_empty()) {
+        mask.hide_row(batch, *row);
+    }
     let mut rejections: Vec<Rejection> = Vec::with_capacity(refused.len());
     let mut named = vec![false; sent.len()];
     for refused in refused {
@@ -69,8 +74,6 @@ pub(super) fn rejections(
             continue;
         }
         let row = sent[place];
-        let mut mask = secrets.clone();
-        mask.hide_row(batch, row);
         let message = mask.message(refused.message.as_deref().unwrap_or_default());
         rejections.push(Rejection {
             row,
@@ -173,5 +176,8 @@ mod tests {
         assert_eq!(found[0].message, "not with …");
         let found = read(r#"{"rejected":[{"row":0,"code":"m000003"}]}"#, &[3]).unwrap();
         assert_eq!((found[0].code.as_str(), found[0].message.as_str()), (UNNAMED, SILENT));
+        let body = r#"{"rejected":[{"row":0,"code":"like_m000004","message":"same as person4@example.com"}]}"#;
+        let found = read(body, &[3, 4]).unwrap();
+        assert_eq!((found[0].code.as_str(), found[0].message.as_str()), (UNNAMED, "same as …"));
     }
 }

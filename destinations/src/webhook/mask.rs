@@ -1,5 +1,7 @@
 //! What a receiver says, without what it was told: its words are stored and shown, members' values are not.
 
+use std::collections::{BTreeSet, HashMap};
+
 use arrow::{
     array::{Array, AsArray},
     datatypes::DataType,
@@ -12,6 +14,8 @@ use crate::contract::Batch;
 const BLANK: &str = "…";
 /// Shorter values are words like any other.
 pub(super) const SHORTEST: usize = 4;
+/// Bytes by which texts are looked up.
+const START: usize = 4;
 /// Characters of a message that are kept.
 const LONGEST_MESSAGE: usize = 200;
 /// Characters of a code that are kept.
@@ -21,14 +25,22 @@ const LOOKED_AT: usize = 4096;
 
 /// Texts that may not be shown, in lower case.
 #[derive(Clone, Default)]
-pub(super) struct Mask(Vec<String>);
+pub(super) struct Mask {
+    /// By their first bytes: a request may hold hundreds of thousands of values.
+    texts: HashMap<[u8; START], BTreeSet<String>>,
+    /// Too short for that.
+    short: BTreeSet<String>,
+}
 
 impl Mask {
     /// Hides a text of any length.
     pub(super) fn hide(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.0.push(line(text).to_ascii_lowercase());
+        let text = line(text).to_ascii_lowercase();
+        if text.is_empty() {
+            return;
         }
+        let start = text.as_bytes().first_chunk().copied();
+        start.map_or(&mut self.short, |start| self.texts.entry(start).or_default()).insert(text);
     }
 
     /// Hides the key and the values of one row.
@@ -87,18 +99,28 @@ impl Mask {
     }
 
     fn blank(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        // The longest first: a value may hold another.
-        let mut hidden: Vec<&String> = self.0.iter().collect();
-        hidden.sort_by_key(|hidden| std::cmp::Reverse(hidden.len()));
-        for hidden in hidden {
-            let mut from = 0;
-            while let Some(at) = text[from..].to_ascii_lowercase().find(hidden.as_str()) {
-                text.replace_range(from + at..from + at + hidden.len(), BLANK);
-                from += at + BLANK.len();
+        let lower = text.to_ascii_lowercase();
+        let mut shown = String::with_capacity(text.len());
+        // Values may overlap: each hides its own part.
+        let mut hidden_to = 0;
+        for (at, char) in text.char_indices() {
+            let hidden = self.longest(&lower[at..]);
+            if hidden > 0 && at >= hidden_to {
+                shown.push_str(BLANK);
+            }
+            hidden_to = hidden_to.max(at + hidden);
+            if at >= hidden_to {
+                shown.push(char);
             }
         }
-        text
+        shown
+    }
+
+    /// Bytes of the longest hidden text that this one starts with.
+    fn longest(&self, text: &str) -> usize {
+        let alike = text.as_bytes().first_chunk().and_then(|start| self.texts.get(start));
+        let hidden = alike.into_iter().flatten().chain(&self.short);
+        hidden.filter(|hidden| text.starts_with(hidden.as_str())).map(String::len).max().unwrap_or(0)
     }
 }
 
@@ -161,6 +183,7 @@ mod tests {
         let mut mask = Mask::default();
         mask.hide("token");
         mask.hide("token-4711");
-        assert_eq!(mask.message("bad Token-4711 and token"), "bad … and …");
+        mask.hide("11-x");
+        assert_eq!(mask.message("bad Token-4711 and token, or token-4711-x"), "bad … and …, or …");
     }
 }

@@ -1,6 +1,10 @@
 //! One publish on its way to a receiver.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    fmt,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -8,7 +12,7 @@ use reqwest::StatusCode;
 use uuid::Uuid;
 
 use super::{
-    answer::{Unclear, refused, rejections},
+    answer::{UNNAMED, Unclear, refused, rejections},
     client::{Answer, Request},
     destination::{Receiver, ticket},
     events::Events,
@@ -21,6 +25,9 @@ use crate::{
 /// Characters kept of why a row was refused alone.
 const LONGEST_REASON: usize = 300;
 
+/// Codes of a publish that are counted each by itself.
+const MOST_CODES: usize = 32;
+
 /// Sends each batch as it comes.
 pub(super) struct WebhookPublication {
     receiver: Arc<Receiver>,
@@ -29,6 +36,8 @@ pub(super) struct WebhookPublication {
     events: Arc<Events>,
     /// Bodies sent so far, which number the idempotency keys.
     bodies: u64,
+    /// Codes that the receiver gave so far.
+    codes: BTreeSet<String>,
 }
 
 /// What came of one body.
@@ -46,7 +55,7 @@ enum Outcome {
 impl WebhookPublication {
     pub(super) fn new(receiver: Arc<Receiver>, context: &PublishContext) -> Self {
         let events = Arc::new(Events::new(context, receiver.format));
-        Self { receiver, publish: context.publish, context: context.clone(), events, bodies: 0 }
+        Self { receiver, publish: context.publish, context: context.clone(), events, bodies: 0, codes: BTreeSet::new() }
     }
 
     /// A body with the first of these rows, as many as it may hold, and their number.
@@ -74,6 +83,7 @@ impl WebhookPublication {
         let secrets = self.receiver.mask();
         let named = refused(&answer.body, answer.json)
             .and_then(|refused| refused.map(|refused| rejections(refused, batch, sent, &secrets)).transpose());
+        let named = named.map(|named| named.map(|named| self.countable(named)));
         if answer.status.is_success() {
             let taken = |named: Option<_>| Outcome::Taken(named.unwrap_or_default());
             return named.map(taken).map_err(|why| self.unclear(&answer, why));
@@ -83,6 +93,18 @@ impl WebhookPublication {
             // Nothing was taken, so that an odd list leaves nothing unclear.
             _ => Ok(Outcome::RefusedWhole(self.refused_whole(&answer, batch, sent))),
         }
+    }
+
+    /// With few enough codes to count by: a receiver may think up one for every event.
+    fn countable(&mut self, mut rejections: Vec<Rejection>) -> Vec<Rejection> {
+        for rejection in &mut rejections {
+            if self.codes.len() < MOST_CODES {
+                self.codes.insert(rejection.code.clone());
+            } else if !self.codes.contains(&rejection.code) {
+                UNNAMED.clone_into(&mut rejection.code);
+            }
+        }
+        rejections
     }
 
     fn refused_whole(&self, answer: &Answer, batch: &Batch, sent: &[usize]) -> Error {

@@ -116,7 +116,11 @@ impl Harness for TargetHarness {
     async fn arrange(&self, trouble: Trouble) -> Arranged {
         let repeated = Outcome::PassesOnRepeat;
         let (mishap, outcome) = match trouble {
-            Trouble::WrongCredentials => fails(ErrorKind::Unauthorized),
+            Trouble::WrongCredentials | Trouble::RightsWithdrawn => fails(ErrorKind::Unauthorized),
+            Trouble::SlowServer | Trouble::WrongClock => {
+                let (outcome, means) = (Outcome::Passes, "memory is quick, and asks for no time");
+                return Arranged { destination: self.destination().await, outcome, at_least: Duration::ZERO, means };
+            }
             Trouble::MissingTarget => fails(ErrorKind::Missing),
             Trouble::FullTarget => fails(ErrorKind::Full),
             Trouble::Occupied => fails(ErrorKind::Conflict),

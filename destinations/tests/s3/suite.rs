@@ -138,6 +138,23 @@ impl Harness for S3Harness {
                 let means = "a part is not answered before the deadline, and the destination may not repeat it";
                 (destination, Outcome::PassesOnRepeat(ErrorKind::TimedOut), Duration::from_secs(4), means)
             }
+            Trouble::RightsWithdrawn => {
+                let denied = answer("403 Forbidden", "", "AccessDenied");
+                let changes = self.behind(COMPLETE.0, COMPLETE.1, denied, u32::MAX).await;
+                let means = "parts are taken, but uploads may no longer be completed, says a proxy";
+                (self.connected(changes).await, Outcome::Fails(ErrorKind::Unauthorized), none, means)
+            }
+            Trouble::SlowServer => {
+                let changes = self.behind("", "", Spoil::Delay(Duration::from_millis(200)), u32::MAX).await;
+                let means = "every request waits for a fifth of a second";
+                (self.connected(changes).await, Outcome::Passes, Duration::from_millis(600), means)
+            }
+            Trouble::WrongClock => {
+                let skewed = answer("403 Forbidden", "", "RequestTimeTooSkewed");
+                let changes = self.behind("", "", skewed, u32::MAX).await;
+                let means = "every request is too old or too new, says a proxy: this server does not mind";
+                (self.connected(changes).await, Outcome::Fails(ErrorKind::Unauthorized), none, means)
+            }
         };
         Arranged { destination, outcome, at_least, means }
     }

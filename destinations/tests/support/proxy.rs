@@ -24,6 +24,8 @@ pub(crate) enum Spoil {
     LoseAnswer,
     /// Nothing comes back for a while, then the connection ends.
     Hang(Duration),
+    /// The request is passed on after a while.
+    Delay(Duration),
 }
 
 /// Which requests are spoiled, and how often.
@@ -96,6 +98,7 @@ async fn serve(mut client: TcpStream, upstream: u16, rule: &Rule, spoiled: &Atom
             tokio::time::sleep(*pause).await;
             return Ok(());
         }
+        Some(Spoil::Delay(pause)) => tokio::time::sleep(*pause).await,
         _ => {}
     }
     let mut server = TcpStream::connect(("127.0.0.1", upstream)).await?;

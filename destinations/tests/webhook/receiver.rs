@@ -25,6 +25,8 @@ pub(super) enum Refusing {
     Nobody,
     /// 207 with the rows.
     Rows(fn(&str) -> bool),
+    /// 207 with every row, each by a code of its own and with the member of the row after it.
+    Each,
     /// 422 with the members, and takes nothing.
     Members(fn(&str) -> bool),
     /// 422 without a word on which, and takes nothing.
@@ -181,6 +183,15 @@ impl State {
                 let said = |index: &usize| {
                     let email = events[*index]["body"]["email"].as_str().unwrap_or_default();
                     json!({ "row": index, "code": "bad_email", "message": format!("no such box: {email}") })
+                };
+                let rejected: Vec<Value> = unwanted.iter().map(said).collect();
+                Reply { status: 207, body: Some(json!({ "rejected": rejected })) }
+            }
+            Refusing::Each => {
+                unwanted = (0..events.len()).collect();
+                let said = |index: &usize| {
+                    let other = events[(index + 1) % events.len()]["header"]["member"].as_str().unwrap();
+                    json!({ "row": index, "code": format!("code_{index}"), "message": format!("as {other}") })
                 };
                 let rejected: Vec<Value> = unwanted.iter().map(said).collect();
                 Reply { status: 207, body: Some(json!({ "rejected": rejected })) }

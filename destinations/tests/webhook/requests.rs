@@ -121,6 +121,22 @@ async fn rows_refused_beside_a_success_are_named_without_their_values() {
 }
 
 #[tokio::test]
+async fn codes_are_few_and_no_message_holds_a_value_of_another_event() {
+    let receiver = Receiver::start().await;
+    receiver.refuse(Refusing::Each);
+    let mut publication = publication(&receiver).await;
+    let mut rejected = publication.write(batch(Op::Add, 0, 20)).await.unwrap();
+    rejected.extend(publication.write(batch(Op::Add, 20, 40)).await.unwrap());
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for one in &rejected {
+        *counts.entry(&one.code).or_default() += 1;
+        assert_eq!(one.message, "as …");
+    }
+    // 20 of the first batch again, 12 more, and 8 past the bound.
+    assert_eq!((rejected.len(), counts.len(), counts["rejected"], counts["code_0"]), (60, 33, 8, 2));
+}
+
+#[tokio::test]
 async fn a_path_that_comes_back_in_an_answer_is_not_kept() {
     let said = "Cannot POST /hooks/canary-path?canary=query (CANARY-PATH)";
     let (_server, options) = answering(ResponseTemplate::new(400).set_body_string(said)).await;

@@ -109,6 +109,20 @@ impl Harness for WebhookHarness {
                 let means = "a request is not answered in time, and the destination may not repeat it";
                 (options, RetryPolicy::ONCE, outcome, 1, means)
             }
+            Trouble::RightsWithdrawn => {
+                let options = spoiled(port, Spoil::Answer(answer("401 Unauthorized", "")), u32::MAX).await;
+                let means = "a token that ran out before the first batch: what came before it would stay";
+                (options, usual, Outcome::Fails(ErrorKind::Unauthorized), 0, means)
+            }
+            Trouble::SlowServer => {
+                let slow = Spoil::Delay(Duration::from_secs(1));
+                (spoiled(port, slow, u32::MAX).await, usual, Outcome::Passes, 1, "every request waits for a second")
+            }
+            Trouble::WrongClock => {
+                let options = spoiled(port, Spoil::Answer(answer("401 Unauthorized", "")), u32::MAX).await;
+                let means = "signatures are too old for a receiver whose clock is an hour ahead, says a proxy";
+                (options, usual, Outcome::Fails(ErrorKind::Unauthorized), 0, means)
+            }
         };
         let destination = connected(options, retry).await;
         Arranged { destination, outcome, at_least: Duration::from_secs(at_least), means }

@@ -13,6 +13,7 @@ use crate::simulation::{
     lake::{Edit, Keys, MEMBERS, Person},
     process::Cut,
     random::Random,
+    shrink::Steps,
 };
 
 /// All that happens.
@@ -20,6 +21,18 @@ use crate::simulation::{
 pub(crate) struct History {
     pub(crate) keys: Keys,
     pub(crate) steps: Vec<Step>,
+}
+
+impl Steps for History {
+    type Step = Step;
+
+    fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    fn with(&self, steps: &[Step]) -> Self {
+        Self { steps: steps.to_vec(), ..self.clone() }
+    }
 }
 
 /// One thing that happens. Each stands for itself, so that any may be left out.

@@ -23,10 +23,7 @@ use self::{
     tally::Tally,
     world::World,
 };
-use super::{
-    number,
-    shrink::{lived, shrunk},
-};
+use super::shrink;
 
 /// Histories of a test, and publishes of a history.
 const HISTORIES: u64 = 3;
@@ -35,17 +32,7 @@ const PUBLISHES: usize = 28;
 /// Lives through the history of a seed; what happened.
 fn explore(seed: u64, publishes: usize, rates: Rates) -> Tally {
     let history = History::drawn(seed, publishes, rates);
-    let live = |history: &History| lived(|| World::new(history).and_then(World::live));
-    live(&history).unwrap_or_else(|why| {
-        eprintln!("seed {seed}, {publishes} publishes: {why}\nshortening the history …");
-        let with = |steps: &[_]| History { steps: steps.to_vec(), ..history.clone() };
-        let shortest = with(&shrunk(history.steps.clone(), |steps| live(&with(steps)).is_err()));
-        let why = live(&shortest).err().unwrap_or_else(|| "it failed, but not again".to_owned());
-        panic!(
-            "seed {seed}, {publishes} publishes; the shortest history that fails: {shortest:#?}\n{why}\n\
-             again: HERALD_SIM_SEED={seed} HERALD_SIM_STEPS={publishes} make soak"
-        )
-    })
+    shrink::explore(seed, publishes, &history, |history| World::new(history).and_then(World::live))
 }
 
 /// A share of the seeds that every run of the tests explores.
@@ -101,11 +88,5 @@ fn over_weeks_of_refusals_every_record_is_sent_again_or_held_back() {
 #[test]
 #[ignore = "takes minutes: make soak"]
 fn soak_sent_histories_from_a_seed_of_the_day() {
-    let now = || std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() / 86_400;
-    let given = number("HERALD_SIM_SEED");
-    let publishes = number("HERALD_SIM_STEPS").unwrap_or(200) as usize;
-    let first = given.unwrap_or_else(|| now() * 1_000);
-    for seed in first..first + given.map_or(20, |_| 1) {
-        eprintln!("seed {seed}: {:?}", explore(seed, publishes, USUAL));
-    }
+    shrink::soak(|seed, publishes| explore(seed, publishes, USUAL));
 }

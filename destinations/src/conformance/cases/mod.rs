@@ -19,9 +19,11 @@ pub use idempotence::{
 };
 pub use secrets::no_secret_and_no_address_is_shown;
 pub use trouble::{
-    a_broken_server_is_survived_or_named, a_cancelled_publish_gives_up, a_cut_connection_is_survived_or_named,
-    a_deadline_is_named, a_full_target_is_named, a_missing_target_is_named, a_request_for_a_slower_pace_is_obeyed,
-    an_answer_lost_after_it_was_applied_counts_once, something_in_the_way_is_not_replaced, wrong_credentials_are_named,
+    a_broken_server_is_survived_or_named, a_cancelled_publish_gives_up,
+    a_clock_that_is_wrong_is_named_or_does_not_matter, a_cut_connection_is_survived_or_named, a_deadline_is_named,
+    a_full_target_is_named, a_missing_target_is_named, a_request_for_a_slower_pace_is_obeyed,
+    a_slow_server_is_waited_for, an_answer_lost_after_it_was_applied_counts_once, rights_withdrawn_half_way_are_named,
+    something_in_the_way_is_not_replaced, wrong_credentials_are_named,
 };
 pub use upkeep::{
     a_probe_leaves_nothing, manifests_come_back_by_sequence, remove_takes_back_exactly_what_was_delivered,

@@ -86,6 +86,29 @@ pub async fn a_deadline_is_named<H: Harness>() {
     meets(&harness, arranged).await;
 }
 
+/// The right to write ends half-way: nothing of the publish is to be seen.
+pub async fn rights_withdrawn_half_way_are_named<H: Harness>() {
+    let harness = H::fresh().await;
+    let arranged = harness.arrange(Trouble::RightsWithdrawn).await;
+    assert_eq!(arranged.outcome, Outcome::Fails(ErrorKind::Unauthorized), "{}", arranged.means);
+    meets(&harness, arranged).await;
+}
+
+/// Late answers are answers.
+pub async fn a_slow_server_is_waited_for<H: Harness>() {
+    let harness = H::fresh().await;
+    let arranged = harness.arrange(Trouble::SlowServer).await;
+    assert_eq!(arranged.outcome, Outcome::Passes, "{}", arranged.means);
+    meets(&harness, arranged).await;
+}
+
+/// Where requests bear the time, a clock that is wrong is said to be the cause.
+pub async fn a_clock_that_is_wrong_is_named_or_does_not_matter<H: Harness>() {
+    let harness = H::fresh().await;
+    let arranged = harness.arrange(Trouble::WrongClock).await;
+    meets(&harness, arranged).await;
+}
+
 /// A cancel stops the publish at the next batch, with that as its reason. What was acknowledged before it is there
 /// where rows show as they arrive, and nowhere else.
 pub async fn a_cancelled_publish_gives_up<H: Harness>() {
