@@ -1,13 +1,13 @@
 //! The `targets` map, over the kinds that Herald has.
 
 use herald::config::{Config, Problems, Surroundings, load_in};
-use herald_destinations::{contract::Kind, local, s3, webhook};
+use herald_destinations::{azure_blob, contract::Kind, local, s3, webhook};
 
 use super::support::Files;
 
 fn load(options: &str) -> Result<Config, Problems> {
     let files = Files::one(&format!("targets:\n  t: {options}\n"));
-    let kinds: [&dyn Kind; 3] = [local::KIND, s3::KIND, webhook::KIND];
+    let kinds: [&dyn Kind; 4] = [local::KIND, s3::KIND, azure_blob::KIND, webhook::KIND];
     load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds })
 }
 
@@ -25,6 +25,11 @@ fn every_option_of_the_reference_is_taken() {
         "{ type: local, path: ./out }",
         "{ type: s3, bucket: partner, prefix: in/, region: eu-central-1, endpoint: \"https://s3.example.com\", path_style: false, access_key_id: a, secret_access_key: b, session_token: c, assume_role: { arn: \"arn:aws:iam::123456789012:role/x\", external_id: yes-42 }, sse: { kms_key: k }, acl: bucket-owner-full-control, requester_pays: false, checksum: auto }",
         "{ type: s3, bucket: partner, checksum: required, sse: AES256 }",
+        "{ type: azure_blob, account: acc, container: partner, prefix: in/, endpoint: \"https://blobs.example.com\", account_key: \"a2V5\" }",
+        "{ type: azure_blob, account: acc, container: partner, sas: \"sv=1&sp=rcwdl&sig=x%3D\" }",
+        "{ type: azure_blob, container: partner, connection_string: \"AccountName=acc;AccountKey=a2V5\" }",
+        "{ type: azure_blob, account: acc, container: partner, tenant_id: t, client_id: c, client_secret: s }",
+        "{ type: azure_blob, account: acc, container: partner }",
         "{ type: webhook, url: \"https://hooks.example.com/in\", secret: s3cret, batch: 500, format: ndjson, headers: { X-Team: growth } }",
         "{ type: webhook, url: \"http://127.0.0.1:8080/\", secret: whsec_c2VjcmV0, format: json, timeout: 2m }",
     ] {
@@ -56,6 +61,14 @@ fn what_does_not_fit_is_refused_at_its_key() {
         (
             "{ type: s3, bucket: partner, path_style: 1 }",
             "2:47: wrong_type: targets.t.path_style: a boolean is wanted, not an integer",
+        ),
+        (
+            "{ type: azure_blob, account: acc, container: partner, account_key: a2V5, sas: \"sig=x\" }",
+            "2:83: invalid_value: targets.t.sas: excludes `account_key`: leave one of the two out",
+        ),
+        (
+            "{ type: azure_blob, account: acc, container: Partner }",
+            "2:52: invalid_value: targets.t.container: `Partner` is no container: expected 3 to 63 lower-case letters, digits and single hyphens, without a path",
         ),
         ("{ type: webhook, secret: s }", "2:3: missing_key: targets.t: the key `url` is missing"),
         (

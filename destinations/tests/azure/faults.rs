@@ -12,7 +12,7 @@ use herald_destinations::{
 };
 use serde_json::json;
 
-use super::{content, fresh_prefix, object, options, read, staged, store, with};
+use super::{content, fresh_prefix, object, options, read, staged, store, too_old, with};
 use crate::support::{
     azurite::{self, client, endpoint, put},
     proxy::{Rule, Spoil, answer, proxy},
@@ -109,10 +109,7 @@ async fn states_that_pass_are_waited_for_and_others_are_not() {
 
 #[tokio::test]
 async fn a_clock_that_is_wrong_is_said_to_be() {
-    let body = "<Error><Code>AuthenticationFailed</Code><Message>Server failed to authenticate the request.\nRequestId:1</Message>\
-                <AuthenticationErrorDetail>Request date header too old: 'Fri, 01 Jan 2021 00:00:00 GMT'</AuthenticationErrorDetail></Error>";
-    let text = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
-    let (behind, _, _, prefix) = spoiled(COMMIT, Spoil::Answer(text), 9).await;
+    let (behind, _, _, prefix) = spoiled(COMMIT, too_old(), 9).await;
     let error = store(options(behind, &prefix), RetryPolicy::default()).probe().await.unwrap_err();
     assert_eq!((error.kind(), error.retry()), (ErrorKind::Unauthorized, Retry::Never), "{error}");
     assert!(error.to_string().contains("clock is wrong: set it"), "{error}");

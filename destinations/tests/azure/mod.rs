@@ -18,7 +18,10 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::azurite::{ACCOUNT, CONTAINER, KEY, endpoint};
+use crate::support::{
+    azurite::{ACCOUNT, CONTAINER, KEY, endpoint},
+    proxy::Spoil,
+};
 
 /// Options of a target on a port of this machine, below a prefix that nobody else uses.
 fn options(port: u16, prefix: &str) -> Value {
@@ -69,4 +72,15 @@ async fn read(store: &AzureBlobStore, path: &str) -> Vec<u8> {
 /// Bytes that differ from place to place, so that blocks in a wrong order are seen.
 fn content(length: usize) -> Vec<u8> {
     (0..length as u64).map(|index| (index.wrapping_mul(2_654_435_761) >> 13) as u8).collect()
+}
+
+/// What the service answers to a request whose date is past what it allows.
+fn too_old() -> Spoil {
+    let body = "<?xml version=\"1.0\"?><Error><Code>AuthenticationFailed</Code>\
+                <Message>Server failed to authenticate the request.\nRequestId:1</Message><AuthenticationErrorDetail>\
+                Request date header too old: 'Fri, 01 Jan 2021 00:00:00 GMT'</AuthenticationErrorDetail></Error>";
+    let length = body.len();
+    Spoil::Answer(format!(
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    ))
 }

@@ -13,7 +13,7 @@ use herald_destinations::{
 };
 use serde_json::{Value, json};
 
-use super::{config, fresh_prefix, options, signed, with};
+use super::{config, fresh_prefix, options, signed, too_old, with};
 use crate::support::{
     azurite::{self, KEY, blobs, client, endpoint, put, sas, unfinished},
     proxy::{Rule, Spoil, answer, proxy},
@@ -137,6 +137,22 @@ impl Harness for AzureHarness {
                 let means = "a block is not answered before the deadline, and the destination may not repeat it";
                 let outcome = Outcome::PassesOnRepeat(ErrorKind::TimedOut);
                 return Arranged { destination, outcome, at_least: Duration::from_secs(4), means };
+            }
+            Trouble::RightsWithdrawn => {
+                let denied = answer("403 Forbidden", "", "AuthorizationPermissionMismatch");
+                let means = "blocks are taken, but may no longer be committed, says a proxy";
+                let options = self.behind(COMMIT, denied, u32::MAX).await;
+                (options, Outcome::Fails(ErrorKind::Unauthorized), none, means)
+            }
+            Trouble::SlowServer => {
+                let options = self.behind(("", ""), Spoil::Delay(Duration::from_millis(200)), u32::MAX).await;
+                let means = "every request waits for a fifth of a second";
+                (options, Outcome::Passes, Duration::from_millis(600), means)
+            }
+            Trouble::WrongClock => {
+                let options = self.behind(("", ""), too_old(), u32::MAX).await;
+                let means = "every request is too old, says a proxy: this server does not mind";
+                (options, Outcome::Fails(ErrorKind::Unauthorized), none, means)
             }
         };
         Arranged { destination: Self::connected(options).await, outcome, at_least, means }
