@@ -20,6 +20,7 @@ use super::{
     client::{Client, Head, Listed, Writing},
     config::AzureBlobConfig,
     error::Failure,
+    sweep::may_not,
     upload::AzureBlobUpload,
 };
 use crate::{
@@ -82,14 +83,20 @@ impl Shared {
         self.retries.run(&CancellationToken::new(), request).await
     }
 
-    /// Every blob below a prefix of names.
+    /// Every blob below a prefix of names. `staged`: also those of which nothing is committed; where there is no right
+    /// to list, none.
     pub(super) async fn below(&self, below: &str, staged: bool) -> Result<Vec<Listed>, Error> {
         let mut all = Vec::new();
         let mut marker = None;
         loop {
             let page = || async {
-                let page = self.client.list(below, staged, marker.clone()).await;
-                page.map_err(|failure| self.error(failure, "list blobs", below))
+                match self.client.list(below, staged, marker.clone()).await {
+                    Err(failure) if staged && failure.lacks_right() => {
+                        may_not(&failure, "list blobs");
+                        Ok((Vec::new(), None))
+                    }
+                    page => page.map_err(|failure| self.error(failure, "list blobs", below)),
+                }
             };
             let (blobs, next) = self.settle(page).await?;
             all.extend(blobs);

@@ -42,32 +42,15 @@ impl Shared {
 
     /// Names for which a publish may have staged blocks.
     async fn candidates(&self, below: &str, publish: Uuid) -> Result<BTreeSet<String>, Error> {
-        let open = self.open().iter().filter(|(owner, _)| *owner == publish).map(|(_, name)| name.clone()).collect();
-        let open: BTreeSet<String> = open;
-        let mut names: BTreeSet<String> = open.into_iter().filter(|name| name.starts_with(below)).collect();
-        let listed = self.settle(|| async { self.waiting_below(below).await }).await?;
+        let mut names: BTreeSet<String> = {
+            let open = self.open();
+            let ours = open.iter().filter(|(owner, name)| *owner == publish && name.starts_with(below));
+            ours.map(|(_, name)| name.clone()).collect()
+        };
+        let listed = self.below(below, true).await?;
         let ours = listed.into_iter().filter(|blob| may_wait(blob, below, publish)).map(|blob| blob.name);
         names.extend(ours);
         Ok(names)
-    }
-
-    async fn waiting_below(&self, below: &str) -> Result<Vec<Listed>, Error> {
-        let mut all = Vec::new();
-        let mut marker = None;
-        loop {
-            let (blobs, next) = match self.client.list(below, true, marker).await {
-                Err(failure) if failure.lacks_right() => {
-                    warn(&failure, "list blobs");
-                    return Ok(all);
-                }
-                page => page.map_err(|failure| self.error(failure, "list blobs", below))?,
-            };
-            all.extend(blobs);
-            if next.is_none() {
-                return Ok(all);
-            }
-            marker = next;
-        }
     }
 
     /// Empties those of a blob's waiting blocks that `ours` picks; how many there were to be emptied.
@@ -75,7 +58,7 @@ impl Shared {
         let waiting = || async {
             match self.client.blocks(name).await {
                 Err(failure) if failure.lacks_right() => {
-                    warn(&failure, "list blocks");
+                    may_not(&failure, "list blocks");
                     Ok(Vec::new())
                 }
                 answer => answer.map_err(|failure| self.error(failure, "list blocks", name)),
@@ -96,7 +79,8 @@ impl Shared {
     }
 }
 
-fn warn(failure: &Failure, what: &str) {
+/// Says what is left behind for want of a right.
+pub(super) fn may_not(failure: &Failure, what: &str) {
     tracing::warn!(%failure, "no right to {what}: unfinished blocks stay until the service drops them, within a week");
 }
 

@@ -1,6 +1,6 @@
 //! A blob on its way, in blocks.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -28,7 +28,6 @@ pub(super) struct Handle {
 }
 
 /// An upload whose blocks are being sent. Dropping it stops the blocks on their way.
-#[derive(Debug)]
 pub(super) struct AzureBlobUpload {
     shared: Arc<Shared>,
     object: NewObject,
@@ -141,6 +140,17 @@ impl Upload for AzureBlobUpload {
         let handle = serde_json::to_value(Handle { upload: self.ids.nonce(), blocks: self.blocks })
             .map_err(|error| Error::new(ErrorKind::Internal, "note an upload's blocks").caused_by(error))?;
         Ok(Staged { object: self.object.clone(), bytes: self.bytes, handle })
+    }
+}
+
+impl fmt::Debug for AzureBlobUpload {
+    /// Without what is being filled: members' values.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureBlobUpload")
+            .field("blob", &self.name)
+            .field("blocks", &self.blocks)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 

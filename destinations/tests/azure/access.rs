@@ -8,8 +8,10 @@ use herald_destinations::{
 };
 use serde_json::json;
 
-use super::{config, fresh_prefix, object, options, signed, staged, store, with};
-use crate::support::azurite::{self, blobs, client, sas};
+use super::{
+    azurite::{self, blobs, client, sas},
+    config, fresh_prefix, object, options, signed, staged, store, with,
+};
 
 #[tokio::test]
 async fn a_wrong_key_and_a_missing_container_are_told_apart_and_not_tried_again() {

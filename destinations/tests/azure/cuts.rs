@@ -8,11 +8,11 @@ use herald_destinations::{
     contract::{Account, Config, Mode, Op, RetryPolicy},
 };
 
-use super::{config, fresh_prefix, options};
-use crate::support::{
+use super::{
     azurite::{self, blobs, client, unfinished},
-    relay::{End, Plan, relay},
+    config, fresh_prefix, options,
 };
+use crate::support::relay::{End, Plan, relay};
 
 /// Every connection has another fate; from number eight on, they are left alone.
 fn fate(number: u32) -> Plan {

@@ -18,8 +18,10 @@ use herald_destinations::{
 };
 use serde_json::json;
 
-use super::{config, fresh_prefix, object, read, staged};
-use crate::support::azurite::{self, ACCOUNT, CONTAINER, sas};
+use super::{
+    azurite::{self, ACCOUNT, CONTAINER, sas},
+    config, fresh_prefix, object, read, staged,
+};
 
 /// Entra ID, and Azurite as an account that takes its tokens.
 #[derive(Debug)]
@@ -44,15 +46,20 @@ impl Entra {
         })
     }
 
+    /// What an application asks for, and what a machine does.
     fn token(&self, request: &Request) -> AsyncRawResponse {
         self.asked.fetch_add(1, Ordering::SeqCst);
-        assert_eq!(request.url().path(), "/contoso.example/oauth2/v2.0/token");
-        let Body::Bytes(form) = request.body() else { panic!("a form") };
-        self.forms.lock().unwrap().push(String::from_utf8(form.to_vec()).unwrap());
+        let form = match (request.url().path(), request.body()) {
+            ("/contoso.example/oauth2/v2.0/token", Body::Bytes(form)) => String::from_utf8(form.to_vec()).unwrap(),
+            ("/metadata/identity/oauth2/token", _) => request.url().query().unwrap().to_owned(),
+            other => panic!("a request for {other:?}"),
+        };
+        self.forms.lock().unwrap().push(form);
+        let expires = (chrono::Utc::now().timestamp() + 3600).to_string();
         let mut refusals = self.refusals.lock().unwrap();
         let (status, body) = match refusals.is_empty() {
             true => {
-                (200, json!({ "token_type": "Bearer", "expires_in": 3600, "access_token": "canary-token" }).to_string())
+                (200, json!({ "token_type": "Bearer", "expires_in": 3600, "expires_on": expires, "resource": "storage", "access_token": "canary-token" }).to_string())
             }
             false => refusals.remove(0),
         };
@@ -64,7 +71,7 @@ impl Entra {
 impl HttpClient for Entra {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         match request.url().host_str() {
-            Some("login.microsoftonline.com") => return Ok(self.token(request)),
+            Some("login.microsoftonline.com" | "169.254.169.254") => return Ok(self.token(request)),
             Some("acc.blob.core.windows.net") => {}
             other => panic!("a request to {other:?}"),
         }
@@ -120,6 +127,31 @@ async fn a_secret_that_expired_is_said_to_be_refused_and_not_shown() {
     let shown = format!("{error} {error:?} {store:?}");
     assert!(shown.contains("AADSTS7000222") && !shown.contains("canary"), "{shown}");
     assert_eq!(entra.asked.load(Ordering::SeqCst), 1, "asked once");
+}
+
+#[tokio::test]
+async fn the_machines_identity_is_used_where_nothing_else_is_given() {
+    for client_id in ["", "herald-identity"] {
+        let entra = Entra::new(Vec::new()).await;
+        let options =
+            json!({ "account": "acc", "container": CONTAINER, "prefix": fresh_prefix(), "client_id": client_id });
+        let store = config(options).with_http(entra.clone()).store(RetryPolicy::ONCE).unwrap();
+        store.put(&object("a.csv"), Bytes::from_static(b"by identity")).await.unwrap();
+        assert_eq!(read(&store, "a.csv").await, b"by identity");
+        let forms = entra.forms.lock().unwrap();
+        assert!(forms[0].contains("storage.azure.com"), "{forms:?}");
+        assert_eq!(forms[0].contains("client_id=herald-identity"), !client_id.is_empty(), "{forms:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_without_that_identity_is_said_to_be_refused() {
+    let entra = Entra::new(vec![(400, json!({ "error": "invalid_request" }).to_string()); 9]).await;
+    let options = json!({ "account": "acc", "container": CONTAINER });
+    let store = config(options).with_http(entra).store(RetryPolicy::default()).unwrap();
+    let error = store.probe().await.unwrap_err();
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unauthorized, Retry::Never), "{error}");
+    assert!(error.to_string().contains("not been assigned"), "{error}");
 }
 
 #[tokio::test]

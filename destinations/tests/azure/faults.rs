@@ -12,11 +12,11 @@ use herald_destinations::{
 };
 use serde_json::json;
 
-use super::{content, fresh_prefix, object, options, read, staged, store, too_old, with};
-use crate::support::{
+use super::{
     azurite::{self, client, endpoint, put},
-    proxy::{Rule, Spoil, answer, proxy},
+    content, fresh_prefix, object, options, read, staged, store, too_old, with,
 };
+use crate::support::proxy::{Rule, Spoil, answer, proxy};
 
 const COMMIT: (&str, &str) = ("PUT ", "comp=blocklist");
 

@@ -1,6 +1,7 @@
 //! The kind `azure_blob`, against Azurite, and against what no server gives on demand.
 
 mod access;
+mod azurite;
 mod cuts;
 mod entra;
 mod faults;
@@ -18,10 +19,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::support::{
-    azurite::{ACCOUNT, CONTAINER, KEY, endpoint},
-    proxy::Spoil,
-};
+use self::azurite::{ACCOUNT, CONTAINER, KEY, endpoint};
+use crate::support::proxy::Spoil;
 
 /// Options of a target on a port of this machine, below a prefix that nobody else uses.
 fn options(port: u16, prefix: &str) -> Value {

@@ -13,9 +13,11 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{config, content, fresh_prefix, object, options, read, staged, store, with};
-use crate::support::{
+use super::{
     azurite::{self, KEY, blobs, client, put, unfinished, waiting},
+    config, content, fresh_prefix, object, options, read, staged, store, with,
+};
+use crate::support::{
     free_ports,
     proxy::{Rule, Spoil, proxy},
 };
@@ -55,7 +57,9 @@ async fn a_blob_of_hundreds_of_blocks_arrives_whole_and_only_when_revealed() {
     assert_eq!(stat.bytes, content.len() as u64);
     assert!(stat.checksum.unwrap().starts_with("etag:0x"));
     assert!(read(&other, &object.path).await == content, "the content differs");
-    assert_eq!(store.list("a/").await.unwrap(), [object.path.as_str()]);
+    for prefix in ["a/", "a/part 00000+é%"] {
+        assert_eq!(store.list(prefix).await.unwrap(), [object.path.as_str()], "{prefix}");
+    }
     assert_eq!(waiting(&client(port), &prefix).await, []);
 
     let found = client(port).blob_client(&format!("{prefix}{}", object.path)).get_properties(None).await.unwrap();

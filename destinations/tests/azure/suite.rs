@@ -13,11 +13,11 @@ use herald_destinations::{
 };
 use serde_json::{Value, json};
 
-use super::{config, fresh_prefix, options, signed, too_old, with};
-use crate::support::{
+use super::{
     azurite::{self, KEY, blobs, client, endpoint, put, sas, unfinished},
-    proxy::{Rule, Spoil, answer, proxy},
+    config, fresh_prefix, options, signed, too_old, with,
 };
+use crate::support::proxy::{Rule, Spoil, answer, proxy};
 
 struct AzureHarness {
     port: u16,

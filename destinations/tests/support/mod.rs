@@ -1,11 +1,10 @@
 //! Servers that the tests run against, installed by `tests/setup.sh`.
 
-pub(crate) mod azurite;
 pub(crate) mod moto;
 pub(crate) mod proxy;
 pub(crate) mod relay;
 pub(crate) mod seaweed;
-mod shared;
+pub(crate) mod shared;
 
 use std::{net::TcpListener, path::PathBuf};
 

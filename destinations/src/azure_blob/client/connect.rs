@@ -16,7 +16,11 @@ use azure_storage_blob::{BlobContainerClient, BlobContainerClientOptions};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::ExposeSecret;
 
-use super::{Client, Deadlines, failure::failure, shared_key::SharedKey};
+use super::{
+    Client, Deadlines,
+    failure::{failure, is_network},
+    shared_key::SharedKey,
+};
 use crate::{
     azure_blob::config::{AzureBlobConfig, Credentials},
     contract::{Error, ErrorKind},
@@ -52,14 +56,10 @@ impl Client {
             entra => Some(token(entra, http)?),
         };
         let options = BlobContainerClientOptions { client_options: options, ..BlobContainerClientOptions::default() };
+        let secrets = config.credentials.secrets();
         let sdk = BlobContainerClient::new(url, credential, Some(options))
-            .map_err(|error| Error::new(ErrorKind::Internal, "make a client").caused_by(failure(&error, &[])))?;
-        Ok(Self {
-            sdk,
-            container: config.container.clone(),
-            deadlines: config.deadlines,
-            secrets: config.credentials.secrets(),
-        })
+            .map_err(|error| Error::new(ErrorKind::Internal, "make a client").caused_by(failure(&error, &secrets)))?;
+        Ok(Self { sdk, container: config.container.clone(), deadlines: config.deadlines, secrets })
     }
 }
 
@@ -148,7 +148,7 @@ impl TokenCredential for Machine {
             )
         };
         match tokio::time::timeout(IDENTITY_DEADLINE, self.0.get_token(scopes, options)).await {
-            Ok(Err(error)) if super::failure::is_network(&error) => Err(nobody()),
+            Ok(Err(error)) if is_network(&error) => Err(nobody()),
             Ok(answer) => answer,
             Err(_) => Err(nobody()),
         }

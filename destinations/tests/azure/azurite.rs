@@ -12,7 +12,7 @@ use bytes::Bytes;
 use chrono::Utc;
 use futures::TryStreamExt;
 
-use super::{
+use crate::support::{
     cache, free_ports,
     shared::{Facts, Shared, Start, shared},
     tls,
