@@ -59,6 +59,7 @@ fn every_config_names_a_schema_that_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for config in [
         "config/herald.yaml",
+        "config/examples/azure_blob.yaml",
         "config/examples/gcs.yaml",
         "config/examples/local.yaml",
         "config/examples/s3.yaml",

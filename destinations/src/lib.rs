@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of the query engine, the state store or the HTTP API.
 
+pub mod azure_blob;
 pub mod conformance;
 pub mod contract;
 pub mod encode;
@@ -17,7 +18,7 @@ pub mod webhook;
 
 /// Every kind of destination that is compiled in.
 pub static KINDS: &[&dyn contract::Kind] =
-    &[local::KIND, s3::KIND, gcs::KIND, sftp::KIND, webhook::KIND];
+    &[local::KIND, s3::KIND, azure_blob::KIND, gcs::KIND, sftp::KIND, webhook::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {

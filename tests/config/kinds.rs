@@ -8,6 +8,7 @@ use super::support::Files;
 fn load(options: &str) -> Result<Config, Problems> {
     let files = Files::one(&format!("targets:\n  t: {options}\n"));
     load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
+    load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
 }
 
 fn faults(options: &str) -> Vec<String> {
@@ -29,6 +30,11 @@ fn every_option_of_the_reference_is_taken() {
         "{ type: sftp, host: sftp.example.com, port: 22, user: u, path: /in, private_key: \"-----BEGIN OPENSSH PRIVATE KEY-----\", passphrase: x, host_key: \"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU\", temp_name: suffix, rename: auto }",
         "{ type: sftp, host: sftp.example.com, user: u, path: in, password: x, known_hosts: hosts, temp_name: folder, rename: plain }",
         "{ type: sftp, host: sftp.example.com, user: u, agent: true, known_hosts: hosts, temp_name: none, rename: none }",
+        "{ type: azure_blob, account: acc, container: partner, prefix: in/, endpoint: \"https://blobs.example.com\", account_key: \"a2V5\" }",
+        "{ type: azure_blob, account: acc, container: partner, sas: \"sv=1&sp=rcwdl&sig=x%3D\" }",
+        "{ type: azure_blob, container: partner, connection_string: \"AccountName=acc;AccountKey=a2V5\" }",
+        "{ type: azure_blob, account: acc, container: partner, tenant_id: t, client_id: c, client_secret: s }",
+        "{ type: azure_blob, account: acc, container: partner }",
         "{ type: webhook, url: \"https://hooks.example.com/in\", secret: s3cret, batch: 500, format: ndjson, headers: { X-Team: growth } }",
         "{ type: webhook, url: \"http://127.0.0.1:8080/\", secret: whsec_c2VjcmV0, format: json, timeout: 2m }",
     ] {
@@ -72,6 +78,13 @@ fn what_does_not_fit_is_refused_at_its_key() {
         (
             "{ type: sftp, host: h, user: u, password: p, known_hosts: k, host_key: any }",
             "2:62: invalid_value: targets.t.known_hosts: only one of `host_key` and `known_hosts` may be set",
+        (
+            "{ type: azure_blob, account: acc, container: partner, account_key: a2V5, sas: \"sig=x\" }",
+            "2:83: invalid_value: targets.t.sas: excludes `account_key`: leave one of the two out",
+        ),
+        (
+            "{ type: azure_blob, account: acc, container: Partner }",
+            "2:52: invalid_value: targets.t.container: `Partner` is no container: expected 3 to 63 lower-case letters, digits and single hyphens, without a path",
         ),
         ("{ type: webhook, secret: s }", "2:3: missing_key: targets.t: the key `url` is missing"),
         (

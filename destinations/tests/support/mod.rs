@@ -5,7 +5,7 @@ pub(crate) mod moto;
 pub(crate) mod proxy;
 pub(crate) mod relay;
 pub(crate) mod seaweed;
-mod shared;
+pub(crate) mod shared;
 pub(crate) mod sshd;
 
 use std::{net::TcpListener, path::PathBuf};
@@ -15,14 +15,18 @@ use std::{net::TcpListener, path::PathBuf};
 /// # Panics
 /// When it is not installed: a test that can't run must not pass.
 pub(crate) fn tool(name: &str) -> PathBuf {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("HERALD_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("herald")))
-        .or_else(|| set("HOME").map(|home| home.join(".cache/herald")))
-        .expect("HOME or HERALD_CACHE is set");
-    let path = cache.join("venv/bin").join(name);
+    let path = cache().join("venv/bin").join(name);
     assert!(path.is_file(), "{} is missing: run tests/setup.sh", path.display());
     path
+}
+
+/// Where `tests/setup.sh` puts what it installs.
+pub(crate) fn cache() -> PathBuf {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("HERALD_CACHE")
+        .or_else(|| set("XDG_CACHE_HOME").map(|cache| cache.join("herald")))
+        .or_else(|| set("HOME").map(|home| home.join(".cache/herald")))
+        .expect("HOME or HERALD_CACHE is set")
 }
 
 /// Ports that nobody listens on, all different.

@@ -36,26 +36,26 @@ rm -rf "$data"
 "#;
 
 /// Where a server is and what it is told by.
-pub(super) type Facts = BTreeMap<String, String>;
+pub(crate) type Facts = BTreeMap<String, String>;
 
 /// A server in use. Dropping it, or the end of the process, gives it back.
 #[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) facts: Facts,
+pub(crate) struct Shared {
+    pub(crate) facts: Facts,
     _users: File,
 }
 
 /// How a server is started.
-pub(super) struct Start {
-    pub(super) command: Command,
+pub(crate) struct Start {
+    pub(crate) command: Command,
     /// Where it will answer HTTP, or SSH.
-    pub(super) port: u16,
-    pub(super) facts: Facts,
+    pub(crate) port: u16,
+    pub(crate) facts: Facts,
 }
 
 /// Joins the server `name`, or starts it: `start` gets an empty folder for its data.
 #[allow(clippy::zombie_processes, reason = "the supervisor outlives the process that starts it")]
-pub(super) fn shared(name: &str, start: impl FnOnce(&Path) -> Start) -> Shared {
+pub(crate) fn shared(name: &str, start: impl FnOnce(&Path) -> Start) -> Shared {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("server-{name}"));
     fs::create_dir_all(&folder).expect("a folder for the server");
     let users = lockable(&folder.join("users"));
