@@ -8,7 +8,6 @@ use super::support::Files;
 fn load(options: &str) -> Result<Config, Problems> {
     let files = Files::one(&format!("targets:\n  t: {options}\n"));
     load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
-    load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
 }
 
 fn faults(options: &str) -> Vec<String> {
@@ -71,6 +70,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         (
             "{ type: gcs, bucket: partner, service_account: k.json, anonymous: true }",
             "2:72: invalid_value: targets.t.anonymous: excludes `service_account`: no credentials are sent",
+        ),
         (
             "{ type: sftp, host: h, user: u, password: p, known_hosts: k, temp_name: prefix }",
             "2:73: invalid_value: targets.t.temp_name: `prefix` is not one of `suffix`, `folder`, `none`",
@@ -78,6 +78,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         (
             "{ type: sftp, host: h, user: u, password: p, known_hosts: k, host_key: any }",
             "2:62: invalid_value: targets.t.known_hosts: only one of `host_key` and `known_hosts` may be set",
+        ),
         (
             "{ type: azure_blob, account: acc, container: partner, account_key: a2V5, sas: \"sig=x\" }",
             "2:83: invalid_value: targets.t.sas: excludes `account_key`: leave one of the two out",

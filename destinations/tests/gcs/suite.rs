@@ -120,6 +120,23 @@ impl Harness for Place {
                 let means = "a chunk is not answered before the deadline, and the destination may not repeat it";
                 (destination, Outcome::PassesOnRepeat(ErrorKind::TimedOut), Duration::from_secs(2), means)
             }
+            Trouble::RightsWithdrawn => {
+                let changes = self.behind(REWRITE, no("403 Forbidden", "", "forbidden"), u32::MAX).await;
+                let means = "objects are taken, but may no longer be rewritten, says a proxy";
+                (self.connected(changes).await, Outcome::Fails(ErrorKind::Unauthorized), none, means)
+            }
+            Trouble::SlowServer => {
+                let slow = Spoil::Delay(Duration::from_millis(200));
+                let changes = self.behind(("", ""), slow, u32::MAX).await;
+                let means = "every request waits for a fifth of a second";
+                (self.connected(changes).await, Outcome::Passes, Duration::from_millis(600), means)
+            }
+            Trouble::WrongClock => {
+                let changes = self.behind(("", ""), no("401 Unauthorized", "", "authError"), u32::MAX).await;
+                let means =
+                    "what the key signs is an hour old to the server, says a proxy, which refuses every request";
+                (self.connected(changes).await, Outcome::Fails(ErrorKind::Unauthorized), none, means)
+            }
         };
         Arranged { destination, outcome, at_least, means }
     }

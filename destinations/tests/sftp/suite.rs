@@ -120,6 +120,15 @@ impl Harness for SftpHarness {
                 let means = "a write is not answered before the deadline";
                 (destination, Outcome::PassesOnRepeat(ErrorKind::TimedOut), means)
             }
+            Trouble::RightsWithdrawn => (
+                faulty("denied", "all").await,
+                Outcome::Fails(ErrorKind::Unauthorized),
+                "files may be written, but no longer renamed",
+            ),
+            Trouble::SlowServer => {
+                (faulty("late", "all").await, Outcome::Passes, "each write waits for a fifth of a second")
+            }
+            Trouble::WrongClock => (self.destination().await, Outcome::Passes, "no request of SFTP bears a time"),
         };
         Arranged { destination, outcome, at_least: Duration::ZERO, means }
     }
