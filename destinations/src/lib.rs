@@ -8,13 +8,14 @@ pub mod encode;
 pub mod files;
 mod http;
 pub mod identity;
+pub mod liveramp;
 pub mod local;
 pub mod reference;
 pub mod s3;
 pub mod webhook;
 
 /// Every kind of destination that is compiled in.
-pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, webhook::KIND];
+pub static KINDS: &[&dyn contract::Kind] = &[local::KIND, s3::KIND, webhook::KIND, liveramp::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {
