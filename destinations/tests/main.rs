@@ -3,6 +3,7 @@
 
 mod encode;
 mod files;
+mod liveramp;
 mod local;
 mod reference;
 mod s3;

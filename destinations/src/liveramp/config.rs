@@ -263,7 +263,7 @@ pub(super) mod tests {
     fn the_carriers_secrets_are_not_shown() {
         let mut options = options("us");
         options["via"] =
-            json!({ "type": "s3", "bucket": "b", "access_key_id": "canary", "secret_access_key": "canary" });
+            json!({ "type": "s3", "bucket": "bucket", "access_key_id": "canary", "secret_access_key": "canary" });
         let config = LiveRampConfig::parse(options.clone(), Path::new("/")).expect("options");
         assert!(!format!("{config:?} {config:#?} {}", config.identity()).contains("canary"));
         options["via"]["secret_access_key"] = json!({ "x": "canary" });

@@ -13,7 +13,7 @@ use super::{
     shape::{columns, line},
 };
 use crate::{
-    contract::{Error, Mode, PublishContext},
+    contract::{Error, ErrorKind, Mode, PublishContext},
     files::{FileOptions, Format},
 };
 
@@ -38,18 +38,17 @@ impl LiveRampConfig {
             Purpose::Deletions if context.mode == Mode::Incremental => self.deletions.as_ref()?,
             Purpose::Deletions => return None,
         };
-        let whole = context.mode == Mode::Full;
         let mut files = FileOptions {
             format: Format::Csv,
             overwrite: false,
             csv: self.csv(),
             manifest: false,
+            // Always one file: of several that replace an audience the last would replace the others, and the last of
+            // many may have too few rows.
+            max_rows: u64::MAX,
+            max_size: u64::MAX,
             ..context.files.clone()
         };
-        if whole {
-            // A file that replaces the audience is one: the last of several would replace the others.
-            (files.max_rows, files.max_size) = (u64::MAX, u64::MAX);
-        }
         files.path = format!("{folder}/{}", self.name(purpose, context, &files));
         let schema = match purpose {
             Purpose::Audience => Schema::new(columns(self.key(), &context.member_type, &context.schema)),
@@ -94,7 +93,7 @@ impl LiveRampConfig {
             (field.name().as_str(), Arc::clone(column), true)
         });
         let marked = RecordBatch::try_from_iter_with_nullable(marked)
-            .map_err(|error| Error::new(crate::contract::ErrorKind::Internal, "write a deletion").caused_by(error))?;
+            .map_err(|error| Error::new(ErrorKind::Internal, "write a deletion").caused_by(error))?;
         line(self.key(), members, &marked)
     }
 }

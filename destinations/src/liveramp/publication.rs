@@ -69,7 +69,7 @@ impl Publication for LiveRampPublication {
         if batch.rows.num_rows() > 0 {
             let rows = self.settings.rows(stream.purpose, &batch.members, &batch.rows)?;
             stream.write(Batch { op: Op::Add, members: batch.members, rows, changes: None }).await?;
-            stream.fits(self.context.mode)?;
+            stream.fits()?;
         }
         // What LiveRamp would not take was withheld before.
         Ok(Vec::new())
@@ -111,15 +111,14 @@ impl Stream {
         }
     }
 
-    /// Whether a file is within LiveRamp's limits. Where there may be several, each is far below them.
-    fn fits(&self, mode: Mode) -> Result<(), Error> {
-        if mode == Mode::Full && (self.rows > MOST_ROWS || self.bytes > MOST_BYTES) {
-            return Err(Error::new(ErrorKind::Refused, "write the audience as one file")
+    /// Whether the file is within LiveRamp's limits so far.
+    fn fits(&self) -> Result<(), Error> {
+        if self.rows > MOST_ROWS || self.bytes > MOST_BYTES {
+            return Err(Error::new(ErrorKind::Refused, "write one file")
                 .with("rows", self.rows)
                 .with("bytes", self.bytes)
                 .caused_by(format!(
-                    "LiveRamp takes at most {MOST_ROWS} rows and {MOST_BYTES} bytes in a file: split the segment, or \
-                     publish in mode incremental"
+                    "LiveRamp takes at most {MOST_ROWS} rows and {MOST_BYTES} bytes in a file: split the segment"
                 )));
         }
         Ok(())

@@ -15,10 +15,8 @@ use crate::{
 const MOST_SEGMENTS: usize = 500;
 /// Longest header of a segment field.
 const LONGEST_HEADER: usize = 128;
-/// Most rows of a part: none that is allowed its full length takes more than the 50 GB of a file.
-const MOST_ROWS_OF_A_PART: u64 = 5_000_000;
 /// What the `files` block may say; the rest is LiveRamp's to say.
-const OPEN: [&str; 5] = ["compression", "max_rows", "max_size", "encrypt", "keep"];
+const OPEN: [&str; 3] = ["compression", "encrypt", "keep"];
 
 /// Whether a text may be the header of a segment field.
 pub(super) fn is_header(text: &str) -> bool {
@@ -125,53 +123,40 @@ fn changes(settings: &LiveRampConfig, activation: &ActivationFacts<'_>, faults: 
 }
 
 fn files(activation: &ActivationFacts<'_>, faults: &mut Vec<ConfigError>) {
-    let files = activation.files;
     for key in activation.files_given.iter().filter(|key| !OPEN.contains(key)) {
         let message =
             format!("LiveRamp's rules and the target's options say this: remove it; open are {}", OPEN.join(", "));
         faults.push(wrong(format!("files.{key}"), message));
     }
-    if !matches!(files.compression, Compression::None | Compression::Gzip) {
+    if !matches!(activation.files.compression, Compression::None | Compression::Gzip) {
         faults.push(wrong("files.compression", "LiveRamp takes `gzip` or `none`"));
-    }
-    let given = |key: &str| activation.files_given.contains(&key);
-    if files.max_rows > MOST_ROWS_OF_A_PART {
-        let message =
-            format!("at most {MOST_ROWS_OF_A_PART}, so that no file is larger than the 50 GB that LiveRamp takes");
-        faults.push(wrong("files.max_rows", message));
-    }
-    for key in ["max_rows", "max_size"] {
-        if activation.mode == Mode::Full && given(key) {
-            let message = "a full publish is one file, since the last of several would replace the others: remove it";
-            faults.push(wrong(format!("files.{key}"), message));
-        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
     use crate::{
         files::{FileOptions, Format},
         liveramp::config::tests::settings,
     };
 
-    fn options() -> FileOptions {
-        FileOptions { format: Format::Csv, compression: Compression::Gzip, ..FileOptions::default() }
-    }
+    static FILES: LazyLock<FileOptions> =
+        LazyLock::new(|| FileOptions { format: Format::Csv, compression: Compression::Gzip, ..FileOptions::default() });
 
-    fn faults(
+    fn faults<'a>(
         settings: &LiveRampConfig,
-        attributes: &[&str],
-        change: impl FnOnce(&mut ActivationFacts<'_>),
+        attributes: &'a [&'a str],
+        change: impl FnOnce(&mut ActivationFacts<'a>),
     ) -> Vec<String> {
-        let files = options();
         let mut facts = ActivationFacts {
             mode: Mode::Incremental,
             removes: true,
             resyncs: false,
             attributes,
-            files: &files,
+            files: &FILES,
             files_given: &[],
         };
         change(&mut facts);
@@ -226,29 +211,11 @@ mod tests {
         let (settings, good) = (settings("us"), ["EMAIL1", "GOLD"]);
         assert_eq!(faults(&settings, &good, |facts| facts.files_given = &OPEN), [""; 0]);
         assert_eq!(
-            faults(&settings, &good, |facts| facts.files_given = &["path", "manifest", "csv"]),
-            ["files.path", "files.manifest", "files.csv"]
+            faults(&settings, &good, |facts| facts.files_given = &["path", "max_rows", "manifest", "csv"]),
+            ["files.path", "files.max_rows", "files.manifest", "files.csv"]
         );
-        let zstd = FileOptions { compression: Compression::Zstd, ..options() };
-        let many = FileOptions { max_rows: MOST_ROWS_OF_A_PART + 1, ..options() };
-        let with = |files: &FileOptions| {
-            let facts = ActivationFacts {
-                mode: Mode::Incremental,
-                removes: true,
-                resyncs: false,
-                attributes: &good,
-                files,
-                files_given: &[],
-            };
-            check(&settings, &facts).into_iter().map(|fault| fault.key).collect::<Vec<_>>()
-        };
-        assert_eq!(with(&zstd), ["files.compression"]);
-        assert_eq!(with(&many), ["files.max_rows"]);
-        let replaced = LiveRampConfig { deletions: None, ..settings.clone() };
-        let full = |facts: &mut ActivationFacts<'_>| {
-            facts.mode = Mode::Full;
-            facts.files_given = &["max_size"];
-        };
-        assert_eq!(faults(&replaced, &good, full), ["files.max_size"]);
+        static ZSTD: LazyLock<FileOptions> =
+            LazyLock::new(|| FileOptions { compression: Compression::Zstd, ..FILES.clone() });
+        assert_eq!(faults(&settings, &good, |facts| facts.files = &ZSTD), ["files.compression"]);
     }
 }
