@@ -57,9 +57,13 @@ fn every_config_passes_check_alone_and_all_of_them_together() {
 #[test]
 fn every_config_names_a_schema_that_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for config in
-        ["config/herald.yaml", "config/examples/local.yaml", "config/examples/s3.yaml", "config/examples/webhook.yaml"]
-    {
+    for config in [
+        "config/herald.yaml",
+        "config/examples/liveramp.yaml",
+        "config/examples/local.yaml",
+        "config/examples/s3.yaml",
+        "config/examples/webhook.yaml",
+    ] {
         let text = fs::read_to_string(root.join(config)).unwrap();
         let schema = text.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
         let schema = root.join(config).parent().unwrap().join(schema);

@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn what_becomes_of_leavers_is_decided_when_the_config_is_checked() {
         let with = settings("us");
-        let without = LiveRampConfig { deletions: None, ..with.clone() };
+        let mut without = with.clone();
+        without.deletions = None;
         let good = ["EMAIL1", "GOLD"];
         assert_eq!(faults(&without, &good, |_| {}), ["send"]);
         assert_eq!(faults(&without, &good, |facts| facts.removes = false), [""; 0]);
