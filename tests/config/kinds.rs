@@ -81,27 +81,27 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s3, bucke: partner } }",
-            "2:57: missing_key: targets.t.via: the key `bucket` is missing",
+            "2:60: missing_key: targets.t.via: the key `bucket` is missing",
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s3, bucket: a/b } }",
-            "2:82: invalid_value: targets.t.via.bucket: `a/b` is no bucket: expected 3 to 63 lower-case letters, digits, dots and hyphens, without a path",
+            "2:85: invalid_value: targets.t.via.bucket: `a/b` is no bucket: expected 3 to 63 lower-case letters, digits, dots and hyphens, without a path",
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s4, bucket: partner } }",
-            "2:70: invalid_value: targets.t.via.type: `s4` is not one of `s3`, `local`, did you mean `s3`?",
+            "2:73: invalid_value: targets.t.via.type: `s4` is not one of `s3`, `local`, did you mean `s3`?",
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: f, via: { bucket: partner } }",
-            "2:57: missing_key: targets.t.via: the key `type` is missing",
+            "2:60: missing_key: targets.t.via: the key `type` is missing",
         ),
         (
             "{ type: liveramp, audience: A, region: fr, folder: f, via: { type: local, path: x } }",
-            "2:42: invalid_value: targets.t.region: `fr` is not one of `us`, `eu`",
+            "2:45: invalid_value: targets.t.region: `fr` is not one of `us`, `eu`",
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: _f, via: { type: local, path: x } }",
-            "2:54: invalid_value: targets.t.folder: is no folder below `via`: expected names of letters, digits, `.`, `_` and `-`, a letter or digit first, with `/` between them",
+            "2:57: invalid_value: targets.t.folder: is no folder below `via`: expected names of letters, digits, `.`, `_` and `-`, a letter or digit first, with `/` between them",
         ),
     ] {
         let lines = faults(options);

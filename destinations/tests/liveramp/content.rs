@@ -122,7 +122,7 @@ async fn who_left_is_never_forgotten() {
 async fn nothing_shows_a_secret_or_a_value() {
     let place = Place::new();
     let secret = json!({ "via": {
-        "type": "s3", "bucket": "bucket", "access_key_id": "canary-id", "secret_access_key": "canary-key",
+        "type": "s3", "bucket": "bucket", "region": "eu-central-1", "access_key_id": "canary-id", "secret_access_key": "canary-key",
     } });
     let config = config(merged(place.options(), secret));
     let destination = config.connect(Default::default()).await.expect("connect");
