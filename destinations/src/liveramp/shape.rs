@@ -238,6 +238,23 @@ mod tests {
         assert_eq!(reasons(&shaped), [(0, "row_too_long")]);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_stands_in_a_column_is_withheld_or_stays_as_it_is_once_shaped(
+            values in proptest::collection::vec(proptest::option::of(".{0,40}|[0-9a-fA-F]{32,64}|[ +0-9()-]{7,16}"), 1..6),
+        ) {
+            let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
+            for (region, header) in [
+                ("us", "ZIP"), ("us", "EMAIL1"), ("us", "EMAIL1_SHA-1"), ("us", "PHONE1"), ("us", "PHONE1_SHA-1"),
+                ("us", "IDFA"), ("us", "AAID_SHA-1"), ("eu", "MOBILE1"), ("eu", "MD5EMAIL1"),
+            ] {
+                let shaped = shaped(region, vec![(header, text(&values))]);
+                let kept = (0..values.len()).filter(|row| shaped.withheld.iter().all(|(withheld, _)| withheld != row));
+                kept.for_each(|row| assert!(shaped.records.column(0).is_valid(row), "{header}"));
+            }
+        }
+    }
+
     #[test]
     fn an_identifier_is_text() {
         let schema = Schema::new(vec![Field::new("ZIP", DataType::Int64, true)]);
