@@ -61,6 +61,7 @@ fn every_config_names_a_schema_that_is_there() {
         "config/herald.yaml",
         "config/examples/azure_blob.yaml",
         "config/examples/gcs.yaml",
+        "config/examples/liveramp.yaml",
         "config/examples/local.yaml",
         "config/examples/s3.yaml",
         "config/examples/sftp.yaml",

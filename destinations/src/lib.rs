@@ -10,6 +10,7 @@ pub mod files;
 pub mod gcs;
 mod http;
 pub mod identity;
+pub mod liveramp;
 pub mod local;
 pub mod reference;
 pub mod s3;
@@ -18,7 +19,7 @@ pub mod webhook;
 
 /// Every kind of destination that is compiled in.
 pub static KINDS: &[&dyn contract::Kind] =
-    &[local::KIND, s3::KIND, azure_blob::KIND, gcs::KIND, sftp::KIND, webhook::KIND];
+    &[local::KIND, s3::KIND, azure_blob::KIND, gcs::KIND, sftp::KIND, liveramp::KIND, webhook::KIND];
 
 /// Finds a kind by the word after `type:`.
 pub fn kind(name: &str) -> Option<&'static dyn contract::Kind> {

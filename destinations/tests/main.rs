@@ -5,6 +5,7 @@ mod azure;
 mod encode;
 mod files;
 mod gcs;
+mod liveramp;
 mod local;
 mod reference;
 mod s3;

@@ -33,6 +33,17 @@ impl Places {
         self.spots.contains_key(at)
     }
 
+    /// The keys that a map at this path gives, sorted.
+    pub(super) fn keys(&self, at: &str) -> Vec<String> {
+        let below = |path: &String| {
+            let key = path.strip_prefix(at)?.strip_prefix('.')?;
+            (!key.contains(['.', '['])).then(|| key.to_owned())
+        };
+        let mut keys: Vec<String> = self.spots.keys().filter_map(below).collect();
+        keys.sort();
+        keys
+    }
+
     /// Whether the value at a path is a secret, or it or a part of it came by `${file:}`: nothing may quote it.
     /// Entries as a whole (`targets.partner`) are never hidden.
     pub fn hidden(&self, at: &str) -> bool {

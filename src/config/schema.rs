@@ -26,6 +26,9 @@ pub(super) fn schema_of(kinds: &[&dyn Kind]) -> Value {
         definitions.append(&mut target(*kind, &name));
         targets.push(json!({ "$ref": format!("#/$defs/{name}") }));
     }
+    for definition in definitions.values_mut() {
+        carriers(definition, kinds);
+    }
     let choice = if targets.is_empty() { json!({ "type": "object" }) } else { json!({ "oneOf": targets }) };
     definitions.insert("Target".to_owned(), choice);
     definitions.sort_keys();
@@ -113,6 +116,25 @@ fn target(kind: &dyn Kind, name: &str) -> Map<String, Value> {
         rename_references(definition, name);
     }
     definitions
+}
+
+/// Where an option is itself a target of one of some kinds (`x-herald-kinds`), the schemas of those that there are.
+fn carriers(schema: &mut Value, kinds: &[&dyn Kind]) {
+    match schema {
+        Value::Object(map) => {
+            if let Some(Value::Array(names)) = map.remove("x-herald-kinds") {
+                let there =
+                    names.iter().filter_map(Value::as_str).filter(|name| kinds.iter().any(|kind| kind.name() == *name));
+                let branches: Vec<Value> =
+                    there.map(|name| json!({ "$ref": format!("#/$defs/{}", target_definition(name)) })).collect();
+                map.remove("type");
+                map.insert("oneOf".to_owned(), Value::Array(branches));
+            }
+            map.values_mut().for_each(|value| carriers(value, kinds));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| carriers(item, kinds)),
+        _ => {}
+    }
 }
 
 fn rename_references(schema: &mut Value, name: &str) {

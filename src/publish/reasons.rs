@@ -45,7 +45,10 @@ pub(super) async fn steps(run: &Run<'_>, before: &Before, found: &Found) -> Resu
     if let Some(publish) = unsettled {
         last.detail.push_str(&format!("; {} is on its way and not acknowledged yet", named(&publish.receipt)));
     }
-    Ok((vec![segment(run, found), filter(run, resolved), requirement(run, resolved), delta, last], held))
+    let mut steps = vec![segment(run, found), filter(run, resolved), requirement(run, resolved)];
+    steps.extend(run.plan.shapes_records().then(|| identifiers(resolved)));
+    steps.extend([delta, last]);
+    Ok((steps, held))
 }
 
 fn step(name: &'static str, outcome: Outcome, detail: impl Into<String>) -> Step {
@@ -117,6 +120,27 @@ fn requirement(run: &Run<'_>, resolved: Option<&Resolved>) -> Step {
             [] => step(name, Outcome::Passed, "the activation requires no attribute"),
             required => step(name, Outcome::Passed, format!("not null: `{}`", required.join("`, `"))),
         },
+    }
+}
+
+/// Whether the target could find anybody by the record, where it looks.
+fn identifiers(resolved: Option<&Resolved>) -> Step {
+    let name = "identifiers";
+    let reason = resolved.map(|resolved| resolved.suppressed_by.keys().next().map(String::as_str));
+    match reason {
+        None => step(name, Outcome::Skipped, "not asked: it does not belong to the segment"),
+        Some(None) => step(name, Outcome::Passed, "the target takes the record"),
+        Some(Some(reason)) if reason == "filter" || reason.starts_with("missing:") => {
+            step(name, Outcome::Skipped, "not asked: it is suppressed already")
+        }
+        Some(Some(reason)) => {
+            let detail = match reason.strip_prefix("invalid:") {
+                Some(field) => format!("`{field}` holds a value that is none of its sort: it is suppressed"),
+                None if reason == "no_identifier" => "it has no identifier that is of use: it is suppressed".to_owned(),
+                None => format!("the target can't take the record, reason `{reason}`: it is suppressed"),
+            };
+            step(name, Outcome::Failed, detail)
+        }
     }
 }
 

@@ -119,6 +119,11 @@ impl PublishPlan {
         &self.record.schema
     }
 
+    /// Whether the target makes records into what it takes, and may find no use for some.
+    pub fn shapes_records(&self) -> bool {
+        self.record.shaper.is_some()
+    }
+
     /// How member keys are stored and shown.
     pub fn codec(&self) -> &KeyCodec {
         &self.codec
@@ -201,7 +206,8 @@ impl PublishPlan {
             let sieves: Vec<_> = wanted.iter().cloned().collect();
             related.push(spooling.run(frame, &format!("related-{number}"), read.member.len(), &sieves, None).await?);
         }
-        let shape = Shape { layout, test: self.selection.test.clone(), record: self.record.clone() };
+        let (test, record) = (self.selection.test.clone(), self.record.clone());
+        let shape = Shape { layout, test, record, codec: self.codec.clone() };
         let sets = sets.into_iter().map(|set| set.spool).collect();
         Ok(Spooled::new(shape, spooling.buckets, members, sets, related, self.local.clone()))
     }

@@ -15,6 +15,8 @@ use datafusion::{
     prelude::SessionContext,
 };
 
+use herald_destinations::contract::Shaper;
+
 use super::{
     expression::{Expression, Ordering, Scope, shown},
     fault::Fault,
@@ -39,6 +41,8 @@ pub(super) struct RecordPlan {
     pub(super) filter: Option<Expr>,
     /// Fields that must not be null, in the order that reasons are given.
     pub(super) require: Vec<usize>,
+    /// What makes records into what the target takes, where it does not take them as they are.
+    pub(super) shaper: Option<Arc<dyn Shaper>>,
 }
 
 /// Where a field comes from.
@@ -126,6 +130,7 @@ impl RecordPlanner<'_> {
             related: Vec::new(),
             filter: None,
             require: Vec::new(),
+            shaper: None,
         };
         if let Some(sql) = &activation.filter {
             plan.filter = self.noted(scope.condition(self.session, sql)).map(|condition| condition.expr);
@@ -151,7 +156,21 @@ impl RecordPlanner<'_> {
             .collect();
         plan.member_columns = member_columns.into_iter().collect();
         plan.schema = Arc::new(Schema::new(fields));
+        if plan.sources.len() == activation.attributes.len() {
+            plan.shaper = self.shaper(activation, &plan.schema);
+        }
         Some(plan)
+    }
+
+    fn shaper(&mut self, activation: &Activation, schema: &SchemaRef) -> Option<Arc<dyn Shaper>> {
+        let target = self.config.targets.get(&activation.target)?;
+        let shaper = target.config.shaper(schema).map_err(|error| {
+            let at =
+                activation.attributes.iter().find(|attribute| error.key == format!("attributes.{}", attribute.name));
+            let at = at.map_or_else(|| format!("activations.{}.{}", activation.name, error.key), |at| at.at.clone());
+            Fault::new(at, Code::InvalidValue, error.message)
+        });
+        self.noted(shaper).flatten()
     }
 
     fn direct(&self, scope: &Scope, sql: &Sql, plan: &mut RecordPlan) -> Result<(DataType, Source), Fault> {

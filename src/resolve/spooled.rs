@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, RecordBatch, RecordBatchOptions},
-    compute::cast,
+    array::{Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions},
+    compute::{cast, filter, filter_record_batch},
 };
 use datafusion::prelude::SessionContext;
 
@@ -15,7 +15,7 @@ use super::{
     spool::{Spool, failure},
     test::Test,
 };
-use crate::publish::Failure;
+use crate::{publish::Failure, snapshot::KeyCodec};
 
 /// All that a publish read, on disk. The same bucket yields the same records however often it is asked.
 pub struct Spooled {
@@ -42,6 +42,7 @@ pub(super) struct Shape {
     pub(super) layout: Layout,
     pub(super) test: Test,
     pub(super) record: RecordPlan,
+    pub(super) codec: KeyCodec,
 }
 
 /// One bucket's records.
@@ -109,12 +110,36 @@ impl Spooled {
         }
         let records = self.records(number, &rows).await?;
         let keys = Arc::clone(rows.column(0));
+        let (keys, records) = self.shaped(keys, records, &mut suppressed_by)?;
         let (keys, records, lacking) = required(keys, records, &self.shape.record.require).map_err(failure)?;
         for (field, members) in lacking {
             let name = self.shape.record.schema.field(field).name();
             suppressed_by.insert(format!("missing:{name}"), members);
         }
         Ok(Resolved { keys, records, resolved, suppressed_by, duplicates })
+    }
+
+    /// Records as the target takes them; those that it could not use are counted by the reason.
+    fn shaped(
+        &self,
+        keys: ArrayRef,
+        records: RecordBatch,
+        suppressed_by: &mut BTreeMap<String, u64>,
+    ) -> Result<(ArrayRef, RecordBatch), Failure> {
+        let Some(shaper) = &self.shape.record.shaper else { return Ok((keys, records)) };
+        let members = self.shape.codec.members(&keys).map_err(failure)?;
+        let shaped = shaper.shape(&members, &records)?;
+        if shaped.withheld.is_empty() {
+            return Ok((keys, shaped.records));
+        }
+        let mut kept = vec![true; keys.len()];
+        for (row, reason) in shaped.withheld {
+            kept[row] = false;
+            *suppressed_by.entry(reason).or_default() += 1;
+        }
+        let kept = BooleanArray::from(kept);
+        let keys = filter(&keys, &kept).map_err(failure)?;
+        Ok((keys, filter_record_batch(&shaped.records, &kept).map_err(failure)?))
     }
 
     async fn records(&self, number: usize, rows: &RecordBatch) -> Result<RecordBatch, Failure> {

@@ -1,7 +1,10 @@
 //! The `targets` map, over the kinds that Herald has.
 
 use herald::config::{Config, Problems, Surroundings, load_in};
-use herald_destinations::KINDS;
+use herald_destinations::{
+    KINDS,
+    files::{Compression, Format},
+};
 
 use super::support::Files;
 
@@ -35,6 +38,7 @@ fn every_option_of_the_reference_is_taken() {
         "{ type: azure_blob, account: acc, container: partner, tenant_id: t, client_id: c, client_secret: s }",
         "{ type: azure_blob, account: acc, container: partner }",
         "{ type: webhook, url: \"https://hooks.example.com/in\", secret: s3cret, batch: 500, format: ndjson, headers: { X-Team: growth } }",
+        "{ type: liveramp, via: { type: s3, bucket: partner, sse: AES256 }, audience: GOLD, region: eu, folder: in/gold, deletions: in/gone, format: psv, key: ID, min_rows: 50 }",
         "{ type: webhook, url: \"http://127.0.0.1:8080/\", secret: whsec_c2VjcmV0, format: json, timeout: 2m }",
     ] {
         load(options).unwrap_or_else(|problems| panic!("{options}\n{problems}"));
@@ -104,6 +108,30 @@ fn what_does_not_fit_is_refused_at_its_key() {
             "{ type: webhook, url: \"https://h/\", secret: s, headers: { Content-Type: x } }",
             "2:78: invalid_value: targets.t.headers.Content-Type: is set by herald itself: remove it",
         ),
+        (
+            "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s3, bucke: partner } }",
+            "2:60: missing_key: targets.t.via: the key `bucket` is missing",
+        ),
+        (
+            "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s3, bucket: a/b } }",
+            "2:85: invalid_value: targets.t.via.bucket: `a/b` is no bucket: expected 3 to 63 lower-case letters, digits, dots and hyphens, without a path",
+        ),
+        (
+            "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s4, bucket: partner } }",
+            "2:73: invalid_value: targets.t.via.type: `s4` is not one of `s3`, `local`, did you mean `s3`?",
+        ),
+        (
+            "{ type: liveramp, audience: A, region: us, folder: f, via: { bucket: partner } }",
+            "2:60: missing_key: targets.t.via: the key `type` is missing",
+        ),
+        (
+            "{ type: liveramp, audience: A, region: fr, folder: f, via: { type: local, path: x } }",
+            "2:45: invalid_value: targets.t.region: `fr` is not one of `us`, `eu`",
+        ),
+        (
+            "{ type: liveramp, audience: A, region: us, folder: _f, via: { type: local, path: x } }",
+            "2:57: invalid_value: targets.t.folder: is no folder below `via`: expected names of letters, digits, `.`, `_` and `-`, a letter or digit first, with `/` between them",
+        ),
     ] {
         let lines = faults(options);
         assert_eq!(lines.first().map(String::as_str), Some(expected), "{lines:?}");
@@ -116,11 +144,14 @@ fn what_does_not_fit_is_refused_at_its_key() {
 }
 
 #[test]
-fn no_error_shows_what_a_webhook_is_entrusted_with() {
+fn no_error_shows_what_a_target_is_entrusted_with() {
     for options in [
         "{ type: webhook, url: \"https://user:canary@h/\", secret: canary, headers: { Authorization: canary } }",
         "{ type: webhook, url: \"https://h/?t=canary\", secret: \"canary\", batch: 0, headers: { A B: canary } }",
         "{ type: webhook, url: [canary], secret: { x: canary }, headers: { A: [canary] }, secrets: canary }",
+        "{ type: liveramp, via: { type: s3, bucket: b, access_key_id: canary, secret_access_key: [canary] } }",
+        "{ type: liveramp, via: { type: s3, bucket: partner, secret_access_key: canary }, audience: A, region: us, folder: f }",
+        "{ type: liveramp, via: { type: s5, secret_access_key: canary, secrets: { x: canary } } }",
     ] {
         let problems = load(options).err().unwrap();
         let shown = format!("{problems} {problems:?} {} {}", problems.render(false), problems.to_json());
@@ -147,4 +178,50 @@ fn files_of_an_activation_to_a_target_without_files_are_refused() {
     assert_eq!(lines.len(), 1, "{lines:?}");
     let expected = "conflict: activations.a.files: a target of type webhook takes records, not files";
     assert!(lines[0].contains(expected), "{lines:?}");
+}
+
+#[test]
+fn what_liveramp_can_not_take_is_told_at_its_key() {
+    let with = |target: &str, activation: &str| {
+        let text = format!(
+            "sources: {{ lake: {{ type: files, tables: {{ t: {{ path: lake/*.parquet, key: id, columns: {{ id: string }} }} }} }} }}\n\
+             segments: {{ all: {{ from: t, where: 'true' }} }}\n\
+             targets: {{ ramp: {{ type: liveramp, via: {{ type: local, path: out }}, audience: A, region: us, folder: f{target} }} }}\n\
+             activations:\n  a: {{ segment: all, target: ramp, refresh: {{ manual: true }}, {activation} }}\n"
+        );
+        let files = Files::one(&text);
+        let kinds: [&dyn Kind; 2] = [local::KIND, liveramp::KIND];
+        let loaded =
+            load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds });
+        let lines = |problems: Problems| {
+            problems
+                .iter()
+                .map(|problem| problem.to_string().split_once(": ").unwrap().1.to_owned())
+                .collect::<Vec<_>>()
+        };
+        loaded.map(|config| config.activations["a"].files.clone()).map_err(lines)
+    };
+    let (deletes, good) = (", deletions: d", "attributes: { EMAIL1: id, GOLD: id }");
+    let files = with(deletes, good).unwrap();
+    assert_eq!((files.format, files.compression), (Format::Csv, Compression::Gzip));
+    let files = with(deletes, &format!("{good}, files: {{ compression: none }}")).unwrap();
+    assert_eq!((files.format, files.compression), (Format::Csv, Compression::None));
+    with("", &format!("{good}, mode: full")).unwrap();
+    with("", &format!("{good}, send: [add, update]")).unwrap();
+    for (target, activation, starts) in [
+        ("", good.to_owned(), "conflict: activations.a.send: removals need deletion files"),
+        (deletes, format!("{good}, mode: full"), "conflict: activations.a.mode: "),
+        (deletes, format!("{good}, resync: {{ every: 180d }}"), "conflict: activations.a.resync: "),
+        (deletes, format!("{good}, files: {{ manifest: true }}"), "conflict: activations.a.files.manifest: "),
+        (deletes, format!("{good}, files: {{ format: csv }}"), "conflict: activations.a.files.format: "),
+        (
+            deletes,
+            "attributes: { EMAIL1: id, TOWN: id, G: id }".to_owned(),
+            "conflict: activations.a.attributes.TOWN: ",
+        ),
+        (deletes, "attributes: { GOLD: id }".to_owned(), "conflict: activations.a.attributes: no attribute is"),
+    ] {
+        let lines = with(target, &activation).unwrap_err();
+        assert!(lines.len() == 1 && lines[0].starts_with(starts), "{lines:?}");
+    }
 }

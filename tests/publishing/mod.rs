@@ -4,6 +4,7 @@ mod crash;
 mod cuts;
 mod delta;
 mod full_disk;
+mod liveramp;
 mod pins;
 mod places;
 mod privacy;

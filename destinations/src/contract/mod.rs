@@ -15,15 +15,17 @@ mod context;
 mod destination;
 mod error;
 mod retry;
+mod shape;
 mod tally;
 mod ticket;
 
 pub use batch::{Batch, Changes, Op, Rejection};
 pub use capabilities::{Capabilities, Visibility};
-pub use config::{Config, ConfigError, Kind};
+pub use config::{ActivationFacts, Config, ConfigError, Kind};
 pub use context::{Account, Mode, PublishContext};
 pub use destination::{Destination, Publication};
 pub use error::{Error, ErrorKind};
 pub use retry::{Retries, Retry, RetryPolicy};
+pub use shape::{Shaped, Shaper};
 pub use tally::Tally;
 pub use ticket::{Column, Delivered, DeliveredFile, Depth, Extra, Manifest, Part, PartState, Ticket};

@@ -18,6 +18,7 @@ mod part;
 mod plain;
 mod text;
 
+pub use csv::csv_row;
 pub use error::EncodeError;
 pub use part::PartEncoder;
 pub use plain::plain_schema;

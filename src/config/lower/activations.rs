@@ -5,22 +5,20 @@ use std::collections::BTreeMap;
 use herald_destinations::contract::{Mode, RetryPolicy};
 use serde_json::{Map, Value as Json};
 
-use super::Lowering;
-use crate::config::{Activation, Code, OnDelete, Refresh, Segment, SendOps, Table, raw};
+use super::{Lowering, fitting::Fitting};
+use crate::config::{Activation, Code, OnDelete, Refresh, Segment, SendOps, Table, Target, raw};
+
+/// What activations refer to.
+type Known<'a> = (&'a BTreeMap<String, Segment>, &'a BTreeMap<String, Table>, &'a BTreeMap<String, Target>);
 
 impl Lowering<'_> {
-    pub(super) fn activations(
-        &mut self,
-        entries: Map<String, Json>,
-        segments: &BTreeMap<String, Segment>,
-        tables: &BTreeMap<String, Table>,
-    ) -> BTreeMap<String, Activation> {
+    pub(super) fn activations(&mut self, entries: Map<String, Json>, known: Known<'_>) -> BTreeMap<String, Activation> {
         let mut renamed = BTreeMap::new();
         self.each("activations", entries, |lowering, at, name, raw: raw::Activation| {
             if let Some(was) = &raw.was {
                 lowering.was(&at, &name, was, &mut renamed);
             }
-            lowering.activation(at, name, raw, segments, tables)
+            lowering.activation(at, name, raw, known)
         })
     }
 
@@ -29,8 +27,7 @@ impl Lowering<'_> {
         at: String,
         name: String,
         raw: raw::Activation,
-        segments: &BTreeMap<String, Segment>,
-        tables: &BTreeMap<String, Table>,
+        (segments, tables, targets): Known<'_>,
     ) -> Option<Activation> {
         let given = raw.segment.is_some();
         let segment = raw.segment.unwrap_or_default();
@@ -70,7 +67,18 @@ impl Lowering<'_> {
             let message = format!("a target of type {kind} takes records, not files");
             self.fault_with(&format!("{at}.files"), Code::Conflict, message, "remove `files`");
         }
-        let (files, keep) = self.files(&at, raw.files.unwrap_or_default(), known);
+        let target = raw.target.as_ref().and_then(|target| targets.get(target));
+        let mut files = raw.files.unwrap_or_default();
+        if files.format.is_none() && !self.places.has(&format!("{at}.files.format")) {
+            files.format = target.and_then(|target| target.config.format());
+        }
+        let (files, keep) = self.files(&at, files, known);
+        let send = self.send(&at, raw.send, mode);
+        if let Some(target) = target.filter(|_| known.is_some()) {
+            let resyncs = raw.resync.is_some();
+            let activation = Fitting { mode, send, resyncs, attributes: &attributes, files: &files };
+            self.fits(&at, target, &activation);
+        }
         let retry = RetryPolicy::default();
         Some(Activation {
             was: raw.was,
@@ -81,7 +89,7 @@ impl Lowering<'_> {
             filter: raw.filter.map(|text| self.sql(text, format!("{at}.filter"))),
             require,
             mode,
-            send: self.send(&at, raw.send, mode),
+            send,
             refresh: raw.refresh.map_or(Refresh::Manual, |refresh| self.refresh(&at, refresh)),
             rapid: raw.rapid.map(|rapid| self.rapid(&at, rapid)),
             resync: raw.resync.map(|resync| self.positive(&format!("{at}.resync.every"), resync.every.0)),

@@ -5,6 +5,7 @@ mod attributes;
 mod cadence;
 mod cycles;
 mod files;
+mod fitting;
 mod segments;
 mod service;
 mod tables;
@@ -35,7 +36,7 @@ pub(super) fn lower(
     let tables = lowering.tables(entries.sources, merged);
     let segments = lowering.segments(entries.segments, &tables);
     let targets = lowering.targets(entries.targets, kinds);
-    let activations = lowering.activations(entries.activations, &segments, &tables);
+    let activations = lowering.activations(entries.activations, (&segments, &tables, &targets));
     Config { service, tables, segments, targets, activations, places }
 }
 

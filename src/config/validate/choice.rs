@@ -20,6 +20,9 @@ impl Validator<'_> {
         if !words.is_empty() && branches.iter().all(|branch| !words_of(branch).is_empty()) {
             return self.value(at, &serde_json::json!({ "type": "string", "enum": words }));
         }
+        if branches.iter().all(|branch| kind_of(branch).is_some()) && at.node.resolved() == Type::Map {
+            return self.by_kind(at, &branches);
+        }
         let fitting: Vec<&Json> =
             branches.iter().copied().filter(|branch| fits(at.node.resolved(), &kinds_of(branch), at)).collect();
         match fitting.as_slice() {
@@ -34,6 +37,25 @@ impl Validator<'_> {
             [only] => self.value(at, only),
             several => self.first_that_fits(at, several),
         }
+    }
+
+    /// The branch that the map's own `type` names; each allows one word there.
+    fn by_kind(&mut self, at: At<'_, '_>, branches: &[&Json]) -> Option<Json> {
+        let word = at.node.get("type").and_then(|node| node.text());
+        if let Some(branch) = branches.iter().find(|branch| kind_of(branch).is_some_and(|kind| Some(kind) == word)) {
+            return self.value(at, branch);
+        }
+        // Which of its values are secrets is not known.
+        for option in at.node.entries().iter().filter(|option| option.key != "type") {
+            option.value.hide();
+        }
+        let words: Vec<Json> =
+            branches.iter().filter_map(|branch| branch.pointer("/properties/type/const").cloned()).collect();
+        let any = serde_json::json!({ "type": "object", "required": ["type"], "properties": {
+            "type": { "description": "The kind of target.", "type": "string", "enum": words },
+        } });
+        self.value(at, &any);
+        None
     }
 
     /// The first branch without problems, else the problems of the branch that has fewest.
@@ -52,6 +74,11 @@ impl Validator<'_> {
         self.problems.extend(best.into_iter().flatten());
         None
     }
+}
+
+/// The word that a branch wants as the `type` of a map.
+fn kind_of(branch: &Json) -> Option<&str> {
+    branch.pointer("/properties/type/const").and_then(Json::as_str)
 }
 
 /// The words that a branch allows, where it allows nothing else.

@@ -12,6 +12,7 @@ use arrow::{
     error::ArrowError,
 };
 
+use super::EncodeError;
 use crate::files::{CsvOptions, Quote};
 use cell::{Cell, cell};
 
@@ -56,6 +57,16 @@ pub(super) fn write_batch(batch: &RecordBatch, options: &CsvOptions, out: &mut V
         out.push(b'\n');
     }
     Ok(())
+}
+
+/// One row as its line in a file, line break included.
+///
+/// # Errors
+/// When a column's type has no text form.
+pub fn csv_row(batch: &RecordBatch, row: usize, options: &CsvOptions) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::new();
+    write_batch(&batch.slice(row, 1), options, &mut out)?;
+    Ok(out)
 }
 
 struct Column<'a> {
