@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use super::{
     EncodeError,
     parquet::{ParquetPart, RowGroup},
+    pgp::Encryption,
     text::{TextChunk, TextPart},
 };
 use crate::files::{FileOptions, Format};
@@ -16,6 +17,14 @@ use crate::files::{FileOptions, Format};
 const TEXT_CHUNK_ROWS: u64 = 16_384;
 /// Rows of a Parquet row group.
 const ROW_GROUP_ROWS: u64 = 122_880;
+/// Bytes in memory that the rows of a chunk should take at most, and fewest rows of a chunk all the same: wide rows make
+/// short row groups, not large ones.
+const ROW_GROUP_BYTES: f64 = 128e6;
+/// The same of a text chunk.
+const TEXT_CHUNK_BYTES: f64 = 16e6;
+const FEWEST_ROWS: f64 = 512.0;
+/// A guess at the bytes a row of a part, from their bytes in memory, is no larger: what is wide is packed well.
+const WIDEST_GUESS: f64 = 4_096.0;
 /// Most row groups in flight, however many cores there are: each weighs tens of megabytes.
 const ROW_GROUPS_IN_FLIGHT: usize = 4;
 /// Most text chunks in flight; each weighs a few megabytes.
@@ -44,6 +53,12 @@ pub struct PartEncoder {
     width: Option<f64>,
 }
 
+/// Bytes of a part that are left to rows once it is encrypted.
+fn room_for_rows(options: &FileOptions) -> u64 {
+    let overhead = options.encrypt.as_ref().map_or(0, Encryption::overhead);
+    options.max_size.saturating_sub(overhead).max(1)
+}
+
 #[derive(Debug)]
 enum Form {
     Parquet(Box<ParquetPart>),
@@ -69,7 +84,7 @@ impl PartEncoder {
         };
         Ok(Self {
             form,
-            max_size: if options.overwrite { u64::MAX } else { options.max_size },
+            max_size: if options.overwrite { u64::MAX } else { room_for_rows(options) },
             pending: Vec::new(),
             pending_rows: 0,
             target_rows: 0,
@@ -82,8 +97,8 @@ impl PartEncoder {
         })
     }
 
-    /// Rows that the next [`write`](Self::write) may hold; 0: the part has reached its size. `wide` is a guess at
-    /// the bytes a row, for as long as nothing is encoded.
+    /// Rows that the next [`write`](Self::write) may hold; 0: the part has reached its size. `wide`: bytes in memory that
+    /// the next row takes, about.
     ///
     /// # Errors
     /// When a chunk in flight could not be encoded.
@@ -129,7 +144,7 @@ impl PartEncoder {
         self.drain(0).await?;
         let end = match &mut self.form {
             Form::Parquet(part) => part.finish()?,
-            Form::Text(part) => part.finish(),
+            Form::Text(part) => part.finish()?,
         };
         self.ready.extend(end);
         Ok(self.take())
@@ -137,13 +152,14 @@ impl PartEncoder {
 
     /// Rows of the next chunk, so that the part ends just past its size; 0: it has reached it.
     async fn next_chunk(&mut self, wide: f64) -> Result<u64, EncodeError> {
-        let usual = match self.form {
-            Form::Parquet(_) => ROW_GROUP_ROWS,
-            Form::Text(_) => TEXT_CHUNK_ROWS,
+        let (rows, bytes) = match self.form {
+            Form::Parquet(_) => (ROW_GROUP_ROWS, ROW_GROUP_BYTES),
+            Form::Text(_) => (TEXT_CHUNK_ROWS, TEXT_CHUNK_BYTES),
         };
+        let usual = rows.min((bytes / wide.max(1.0)).max(FEWEST_ROWS) as u64);
         let limit = self.max_size as f64;
         // The first chunk of all is cut by a guess: half of what it allows leaves space for a wrong one.
-        let width = self.width.unwrap_or(wide * 2.0).max(0.1);
+        let width = self.width.unwrap_or(wide.min(WIDEST_GUESS) * 2.0).max(0.1);
         let least = (limit * LAST_CHUNK_SHARE / width).floor().max(1.0);
         let mut left = limit - self.expected_bytes(width);
         if left < usual as f64 * width {

@@ -39,31 +39,51 @@ impl Names {
 
     /// The manifest: `manifest.json` in a folder that is the publish's own, else with the publish in its name.
     pub(super) fn manifest(&self, context: &PublishContext) -> NewObject {
+        self.beside_parts(context, MANIFEST, "application/json")
+    }
+
+    /// The marker, if there is one; named as the manifest is.
+    pub(super) fn marker(&self, context: &PublishContext) -> Option<NewObject> {
+        let name = context.files.marker.as_ref()?;
+        Some(self.beside_parts(context, name, "application/octet-stream"))
+    }
+
+    fn beside_parts(&self, context: &PublishContext, name: &str, content_type: &str) -> NewObject {
         let part = self.template.path(context, 0);
-        let folder = part.rfind('/').map_or("", |slash| &part[..=slash]);
-        let (folder_holds, _) = self.template.placeholders();
-        let path = if folder_holds.iter().any(|placeholder| placeholder.is_unique()) {
-            format!("{folder}{MANIFEST}")
-        } else {
-            format!("{folder}{}.{MANIFEST}", context.publish)
+        let folder = folder_of(&part);
+        let path = match self.template.has_own_folder() {
+            true => format!("{folder}{name}"),
+            false => format!("{folder}{}.{name}", context.publish),
         };
         NewObject {
             path,
             publish: context.publish,
-            content_type: "application/json".to_owned(),
+            content_type: content_type.to_owned(),
             replace: context.files.overwrite,
         }
     }
 }
 
-const MANIFEST: &str = "manifest.json";
+/// Name of the manifest.
+pub(super) const MANIFEST: &str = "manifest.json";
+/// What a part's name gets for the name of its checksum.
+pub(super) const CHECKSUM: &str = ".sha256";
 
 /// Whether a path may be a manifest's.
 pub(super) fn is_manifest(path: &str) -> bool {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.strip_suffix(MANIFEST).is_some_and(|rest| {
-        rest.is_empty() || rest.strip_suffix('.').is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())
-    })
+    let name = beside(path);
+    name == MANIFEST || publish_of_manifest(name).is_some()
+}
+
+/// The publish in the name of a manifest that stands where other publishes' do.
+pub(super) fn publish_of_manifest(path: &str) -> Option<uuid::Uuid> {
+    let id = beside(path).strip_suffix(MANIFEST)?.strip_suffix('.')?;
+    uuid::Uuid::try_parse(id).ok()
+}
+
+/// The folder of a path with the slash at its end; empty for the target's root.
+pub(super) fn folder_of(path: &str) -> &str {
+    path.rfind('/').map_or("", |slash| &path[..=slash])
 }
 
 /// `path` as seen from the manifest, which stands beside the parts.
@@ -73,8 +93,7 @@ pub(super) fn beside(path: &str) -> &str {
 
 /// A manifest's `path`, as seen from the target's root.
 pub(super) fn seen_from_root(manifest: &str, path: &str) -> String {
-    let folder = manifest.rfind('/').map_or("", |slash| &manifest[..=slash]);
-    format!("{folder}{path}")
+    format!("{}{path}", folder_of(manifest))
 }
 
 #[cfg(test)]
@@ -102,6 +121,34 @@ mod tests {
     fn placeholders_follow_from_the_publish() {
         let (part, ..) = names("{yyyy}/{mm}/{dd}/{hh}/{date}/{timestamp}/{segment}/{mode}/{sequence}-{part}.{ext}");
         assert_eq!(part, "2026/11/22/06/2026-11-22/20261122T063015Z/gold_buyers/incremental/42-00007.parquet");
+    }
+
+    #[test]
+    fn data_cloud_names_segment_activation_and_a_time_with_milliseconds() {
+        let mut context = context(Mode::Full);
+        context.started_at += chrono::Duration::milliseconds(7);
+        context.files.path = crate::files::DATA_CLOUD_PATH.to_owned();
+        let names = Names::new(&context).expect("a path");
+        let folder = format!("gold_to_partner/2026-11-22/{}", context.publish);
+        let part = "gold_buyers_gold_to_partner_2026-11-22-06-30-15-007_00012.parquet";
+        assert_eq!(names.part(&context, 12).path, format!("{folder}/{part}"));
+        assert_eq!(names.manifest(&context).path, format!("{folder}/manifest.json"));
+    }
+
+    #[test]
+    fn a_marker_bears_the_publish_where_the_folder_does_not() {
+        let mut context = context(Mode::Full);
+        assert_eq!(Names::new(&context).expect("a path").marker(&context), None);
+        context.files.marker = Some("_SUCCESS".to_owned());
+        for (path, folder, name) in [
+            ("{publish_id}/{part}", format!("{}/", context.publish), "_SUCCESS".to_owned()),
+            ("in/{publish_id}-{part}", "in/".to_owned(), format!("{}._SUCCESS", context.publish)),
+            ("customers.csv", String::new(), format!("{}._SUCCESS", context.publish)),
+        ] {
+            path.clone_into(&mut context.files.path);
+            let marker = Names::new(&context).expect("a path").marker(&context).expect("a marker");
+            assert_eq!(marker.path, format!("{folder}{name}"));
+        }
     }
 
     #[test]

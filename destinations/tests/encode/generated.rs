@@ -120,7 +120,7 @@ proptest! {
         header in any::<bool>(),
     ) {
         let quote = if all { Quote::All } else { Quote::Minimal };
-        let csv = CsvOptions { delimiter, header, quote, null: String::new() };
+        let csv = CsvOptions { delimiter, header, quote, ..CsvOptions::default() };
         let options = FileOptions { csv, ..options(Format::Csv, Compression::None) };
         let mut records = csv_fields(&encoded(&options, &rows), delimiter);
         if header {
