@@ -32,9 +32,11 @@ impl Names {
         self.template.prefix(context)
     }
 
-    /// What the paths of all of the activation's publishes begin with.
+    /// What the paths of all of the activation's publishes begin with, also those of manifests that are named otherwise
+    /// than parts.
     pub(super) fn common_prefix(&self, context: &PublishContext) -> String {
-        self.template.common_prefix(context)
+        let prefix = self.template.common_prefix(context);
+        if self.template.has_own_folder() { prefix } else { folder_of(&prefix).to_owned() }
     }
 
     /// The manifest: `manifest.json` in a folder that is the publish's own, else with the publish in its name.
@@ -164,8 +166,10 @@ mod tests {
         assert_eq!(prefix, format!("in/{NIL}-"));
         assert_eq!(common, "in/");
 
-        let (part, manifest, prefix, _) = names("customers.csv");
-        assert_eq!((part.as_str(), prefix.as_str()), ("customers.csv", "customers.csv"));
+        let (part, manifest, prefix, common) = names("customers.csv");
+        assert_eq!((part.as_str(), prefix.as_str(), common.as_str()), ("customers.csv", "customers.csv", ""));
+        assert_eq!(names("in/x-{publish_id}-{part}").3, "in/");
+        assert_eq!(names("in/x-{publish_id}/{part}").3, "in/x-");
         assert_eq!(manifest, format!("{NIL}.manifest.json"));
         assert!(is_manifest(&manifest) && is_manifest("a/manifest.json"));
         assert_eq!(seen_from_root("a/b/manifest.json", beside("a/b/part-0")), "a/b/part-0");

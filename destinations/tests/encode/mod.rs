@@ -5,6 +5,7 @@ mod csv;
 mod generated;
 mod ndjson;
 mod parquet;
+mod pgp;
 
 use std::sync::Arc;
 
