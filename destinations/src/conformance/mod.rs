@@ -26,7 +26,7 @@ pub use faulty::{FaultyStore, Step};
 pub use harness::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Trouble, Whole};
 pub use read::{Row, csv_fields, rows_of_batch, rows_of_batch_as_json, rows_of_objects};
 pub use sample::{batch, context, every_type, key, schema};
-pub use secret::{decrypted, encryption};
+pub use secret::{decrypted, encryption, public_key};
 
 /// Stamps every case of the suite into a module of tests: `conformance_suite!(name, HarnessType)`.
 #[macro_export]

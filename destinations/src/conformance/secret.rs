@@ -27,10 +27,15 @@ fn key() -> &'static SignedSecretKey {
     })
 }
 
+/// The recipient's public key, in binary.
+pub fn public_key() -> Vec<u8> {
+    key().to_public_key().to_bytes().expect("a key as bytes")
+}
+
 /// Encrypts for the recipient whose key [`decrypted`] has.
 pub fn encryption() -> Encryption {
-    let public = key().to_public_key().to_bytes().expect("a key as bytes");
-    let recipients = Recipient::read("conformance.pgp", &public, chrono::Utc::now().timestamp()).expect("a recipient");
+    let recipients =
+        Recipient::read("conformance.pgp", &public_key(), chrono::Utc::now().timestamp()).expect("a recipient");
     Encryption::new(recipients, None)
 }
 

@@ -29,6 +29,12 @@ const WIDEST_GUESS: f64 = 4_096.0;
 const ROW_GROUPS_IN_FLIGHT: usize = 4;
 /// Most text chunks in flight; each weighs a few megabytes.
 const TEXT_CHUNKS_IN_FLIGHT: usize = 16;
+/// Text chunks of a part that is full, at least.
+const FEWEST_CHUNKS: f64 = 4.0;
+/// What is left of a part is filled by one chunk only where it is a smaller share of the limit than this; else a chunk
+/// comes nearer by so much of it.
+const FINAL_SHARE: f64 = 0.08;
+const NEARER: f64 = 0.75;
 /// The smallest chunk near a size limit, as a share of the limit: it keeps the overshoot below 5 %.
 const LAST_CHUNK_SHARE: f64 = 0.02;
 
@@ -49,6 +55,8 @@ pub struct PartEncoder {
     /// Rows and bytes of the chunks that came back.
     encoded_rows: u64,
     encoded_bytes: u64,
+    /// Rows and bytes of late, each chunk counting half as much as the one after it: rows may grow wider as they come.
+    recent: (f64, f64),
     /// Bytes a row, as far as known.
     width: Option<f64>,
 }
@@ -93,6 +101,7 @@ impl PartEncoder {
             ready: Vec::new(),
             encoded_rows: 0,
             encoded_bytes: 0,
+            recent: (0.0, 0.0),
             width,
         })
     }
@@ -127,7 +136,7 @@ impl PartEncoder {
         std::mem::take(&mut self.ready)
     }
 
-    /// Bytes a row, measured; for the part after this one.
+    /// Bytes a row of late, measured; for the part after this one.
     pub fn width(&self) -> Option<f64> {
         self.width
     }
@@ -171,7 +180,11 @@ impl PartEncoder {
             }
         }
         let width = self.width.unwrap_or(width).max(0.1);
-        Ok((left / width).ceil().max(least).min(usual as f64) as u64)
+        // Short chunks take other bytes a row than long ones: the last of a part is a small share of it.
+        let wanted = if left > limit * FINAL_SHARE { left * NEARER } else { left };
+        // A part of several chunks is one whose rows are known by the time it is nearly full.
+        let share = if matches!(self.form, Form::Text(_)) { limit / FEWEST_CHUNKS } else { f64::MAX };
+        Ok((wanted.min(share) / width).ceil().max(least).min(usual as f64) as u64)
     }
 
     fn expected_bytes(&self, width: f64) -> f64 {
@@ -215,10 +228,12 @@ impl PartEncoder {
                 (Form::Text(part), Chunk::Text(chunk)) => part.append(chunk),
                 _ => return Err(EncodeError::Thread),
             };
-            self.encoded_bytes += bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            let length = bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            self.encoded_bytes += length;
             self.encoded_rows += rows;
+            self.recent = (self.recent.0 / 2.0 + rows as f64, self.recent.1 / 2.0 + length as f64);
             if self.encoded_rows > 0 {
-                self.width = Some(self.encoded_bytes as f64 / self.encoded_rows as f64);
+                self.width = Some(self.recent.1 / self.recent.0);
             }
             self.ready.extend(bytes);
         }

@@ -4,6 +4,7 @@ mod compression;
 mod csv;
 mod generated;
 mod ndjson;
+mod others;
 mod parquet;
 mod pgp;
 

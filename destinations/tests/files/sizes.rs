@@ -69,7 +69,7 @@ async fn parts_of_very_many_narrow_rows_are_of_max_size_within_five_percent_encr
     for (format, compression, max_size) in [
         (Format::Csv, Compression::Gzip, 1 << 20),
         (Format::Csv, Compression::Zstd, 1 << 20),
-        (Format::Parquet, Compression::Zstd, 1 << 20),
+        (Format::Parquet, Compression::Zstd, 1 << 19),
         (Format::Ndjson, Compression::Bzip2, 1 << 19),
     ] {
         for encrypted in [false, true] {
@@ -90,7 +90,8 @@ async fn wide_rows_make_short_chunks_and_parts_of_max_size_all_the_same() {
     let mut context = context(Mode::Full);
     (context.files.format, context.files.compression, context.files.max_size) =
         (Format::Csv, Compression::None, 10_000_000);
-    let text: StringArray = (0..3_000).map(|row| Some(format!("{row}").repeat(2_500))).collect();
+    // Of eight to eleven kilobytes.
+    let text: StringArray = (0..3_000).map(|row| Some(format!("{row:04}").repeat(2_000 + row % 700))).collect();
     let rows = batch(Op::Add, 0, 3_000);
     let columns = vec![rows.rows.column(0).clone(), Arc::new(text), rows.rows.column(2).clone()];
     let wide = Batch { rows: RecordBatch::try_new(rows.rows.schema(), columns).expect("columns"), ..rows };

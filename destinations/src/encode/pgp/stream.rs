@@ -43,8 +43,14 @@ impl Encryptor {
     }
 
     /// Takes bytes and returns what is encrypted by now, in order.
-    pub(crate) async fn push(&mut self, bytes: Bytes) -> Result<Vec<Bytes>, EncodeError> {
-        self.send(Some(bytes)).await
+    pub(crate) async fn push(&mut self, mut bytes: Bytes) -> Result<Vec<Bytes>, EncodeError> {
+        let mut ready = Vec::new();
+        // A row group may be large: the queue must not hold several.
+        while !bytes.is_empty() {
+            let block = bytes.split_to(bytes.len().min(BLOCK as usize));
+            ready.extend(self.send(Some(block)).await?);
+        }
+        Ok(ready)
     }
 
     /// Ends the part and returns its last bytes.
