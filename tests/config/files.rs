@@ -141,19 +141,19 @@ fn keys_are_read_beside_the_config_and_judged_by_check() {
     let files = &config.activations["one"].files;
     assert_eq!((files.extension().as_str(), files.content_type()), ("csv.gz.pgp", "application/pgp-encrypted"));
     for (files, expected) in [
-        ("{ encrypt: { pgp: [] } }", "30:29: invalid_value: activations.one.files.encrypt.pgp: "),
+        ("{ encrypt: { pgp: [] } }", "30:30: invalid_value: activations.one.files.encrypt.pgp: "),
         ("{ encrypt: {} }", "30:14: missing_key: activations.one.files.encrypt: "),
         (
             "{ encrypt: { pgp: [keys/partner.pgp, keys/none.txt] } }",
-            "30:48: invalid_value: activations.one.files.encrypt.pgp[1]: `keys/none.txt`: it is no file of OpenPGP keys, or a damaged one",
+            "30:49: invalid_value: activations.one.files.encrypt.pgp[1]: `keys/none.txt`: it is no file of OpenPGP keys, or a damaged one",
         ),
         (
             "{ encrypt: { pgp: [keys/partner.pgp], sign: keys/partner.pgp } }",
-            "30:55: invalid_value: activations.one.files.encrypt.sign: `keys/partner.pgp`: it holds a public key; a private key is wanted to sign with",
+            "30:56: invalid_value: activations.one.files.encrypt.sign: `keys/partner.pgp`: it holds a public key; a private key is wanted to sign with",
         ),
         (
             "{ encrypt: { pgp: [keys/partner.pgp], passphrase: CANARY } }",
-            "30:61: conflict: activations.one.files.encrypt.passphrase: the value is not valid; the details are withheld, as they could show a secret",
+            "30:62: conflict: activations.one.files.encrypt.passphrase: the value is not valid; the details are withheld, as they could show a secret",
         ),
     ] {
         let lines = keyed(files).lines();
@@ -162,7 +162,7 @@ fn keys_are_read_beside_the_config_and_judged_by_check() {
     }
     let lines = keyed("{ encrypt: { pgp: [keys/gone.asc] } }").lines();
     assert_eq!(lines.len(), 1, "{lines:?}");
-    let start = "30:30: missing_file: activations.one.files.encrypt.pgp[0]: ";
+    let start = "30:31: missing_file: activations.one.files.encrypt.pgp[0]: ";
     assert!(lines[0].starts_with(start) && lines[0].contains("keys/gone.asc"), "{lines:?}");
     for files in [
         "{ encrypt: { pgp: [keys/partner.pgp], passphrase: [CANARY] } }",

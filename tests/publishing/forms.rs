@@ -71,13 +71,13 @@ fn a_replaced_file_stands_with_the_newest_manifest_alone_and_is_verified() {
         "{FULL}    files: {{ format: csv, compression: none, path: customers.csv, overwrite: true, marker: _SUCCESS }}\n"
     ));
     home.publish(&["a"]);
-    people(&home, &["a", "z"]);
+    people(&home, &["a", "b", "z"]);
     let receipt = home.publish(&["a"]);
     let id = receipt["id"].as_str().unwrap();
     let mut expected = ["customers.csv".to_owned(), format!("{id}.manifest.json"), format!("{id}._SUCCESS")];
     expected.sort();
     assert_eq!(names(&home), expected);
-    assert_eq!(fs::read_to_string(home.path("out/customers.csv")).unwrap(), "id,name\na,a\nz,z\n");
+    assert_eq!(fs::read_to_string(home.path("out/customers.csv")).unwrap(), "id,name\na,a\nb,b\nz,z\n");
     let (status, verified) = home.json(&["verify", "a"]);
     assert_eq!(status, 0, "{verified}");
     assert_eq!(home.json(&["delete", "a", "--purge"]).0, 0);
