@@ -146,6 +146,7 @@ pub(super) fn may_hold_secrets(path: &str) -> bool {
     ["targets", "service"]
         .iter()
         .any(|map| path.strip_prefix(map).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+        || path.contains(".files.encrypt")
 }
 
 /// The words of a schema's `type`, or of those that it lets choose from; empty: any.

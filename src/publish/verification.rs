@@ -81,10 +81,15 @@ impl Publisher {
             let Some(last) = page.last() else { return Ok(standing) };
             before = Some(last.id);
             for mut receipt in page {
+                let had = receipt.files.len();
                 if receipt.kind == PublishKind::Teardown && receipt.status == Status::Succeeded {
                     return Ok(standing);
                 }
                 receipt.files.retain(|file| taken.insert(file.path.clone()));
+                if receipt.files.is_empty() && had > 0 {
+                    // Who replaces every file of a publish withdraws its manifest.
+                    receipt.extras.clear();
+                }
                 receipt.extras.retain(|extra| taken.insert(extra.path.clone()));
                 if !receipt.files.is_empty() || !receipt.extras.is_empty() {
                     standing.push(receipt);

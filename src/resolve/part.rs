@@ -19,7 +19,11 @@ use datafusion::datasource::file_format::file_compression_type::FileCompressionT
 use herald_destinations::files::{Compression, FileOptions, Format};
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
-use super::{engine::without_values, tables::detect};
+use super::{
+    delimited::{one_byte, unguarded},
+    engine::without_values,
+    tables::detect,
+};
 use crate::{
     config::TableFormat,
     publish::{Failure, code},
@@ -135,14 +139,18 @@ fn parquet(file: &File, wanted: &[String]) -> Result<Batches, ArrowError> {
 }
 
 fn csv(text: Box<dyn Read + Send>, part: &FetchedPart, wanted: &[String]) -> Result<Batches, ArrowError> {
-    let csv = &part.files.csv;
+    let csv = part.files.csv.clone();
+    let (text, delimiter) = one_byte(text, csv.delimiter);
     let reader = arrow::csv::ReaderBuilder::new(Arc::new(texts(&part.columns)))
         .with_header(csv.header)
-        .with_delimiter(u8::try_from(csv.delimiter).unwrap_or(b','))
+        .with_delimiter(delimiter)
         .with_batch_size(BATCH_ROWS)
         .build(text)?;
     let wanted = wanted.to_vec();
-    Ok(Box::new(reader.map(move |batch| in_order(&batch?, &wanted))))
+    Ok(Box::new(reader.map(move |batch| {
+        let batch = in_order(&batch?, &wanted)?;
+        if csv.formula_guard { unguarded(&batch) } else { Ok(batch) }
+    })))
 }
 
 fn ndjson(text: Box<dyn Read + Send>, wanted: &[String]) -> Result<Batches, ArrowError> {

@@ -12,18 +12,19 @@ use crate::{
     support::Home,
 };
 
-const FORMATS: [&str; 6] = [
+const FORMATS: [&str; 7] = [
     "{ format: parquet }",
     "{ format: csv }",
     "{ format: csv, compression: bzip2, csv: { delimiter: ';', header: false, quote: all } }",
     "{ format: ndjson }",
     "{ format: ndjson, compression: zstd }",
     "{ format: csv, compression: none, path: '{activation}/{publish_id}-{part}' }",
+    "{ format: csv, csv: { delimiter: ¦, formula_guard: true, bom: true, quote: text }, layout: data_cloud, marker: DONE }",
 ];
 
 fn keys() -> Vec<ArrayRef> {
     vec![
-        Arc::new(StringArray::from(vec!["a", "with, comma", "with \"quotes\"", "two\nlines", "", " spaced ", "ä;|"])),
+        Arc::new(StringArray::from(vec!["a", "with, comma", "with \"quotes\"", "two\nlines", "", " spaced ", "'=ä;¦"])),
         Arc::new(Int32Array::from(vec![0, -1, 7, i32::MAX, 12, 13, 14])),
         Arc::new(UInt64Array::from(vec![0, 1, u64::MAX, 9_007_199_254_740_993, 12, 13, 14])),
         Arc::new(Date32Array::from(vec![0, -1, 20_000, 20_001, 20_002, 20_003, 20_004])),

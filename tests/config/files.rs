@@ -1,7 +1,10 @@
 //! The `files` block.
 
 use herald::config::Keep;
-use herald_destinations::files::{Compression, DEFAULT_PATH, Format, Quote};
+use herald_destinations::{
+    conformance::public_key,
+    files::{Compression, DATA_CLOUD_PATH, DEFAULT_PATH, Format, Quote},
+};
 
 use super::support::{Files, SMALL};
 
@@ -22,7 +25,8 @@ fn the_usual_compression_follows_the_format() {
         let options = &config.activations["one"].files;
         assert_eq!((options.format, options.compression), (format, compression), "{files}");
         assert_eq!((options.path.as_str(), options.max_rows, options.max_size), (DEFAULT_PATH, 5_000_000, 512 << 20));
-        assert!(options.manifest && !options.overwrite);
+        assert!(options.manifest && !options.overwrite && !options.checksums);
+        assert_eq!((&options.encrypt, &options.marker), (&None, &None));
     }
 }
 
@@ -32,6 +36,19 @@ fn every_key_is_read() {
     assert_eq!(
         with("{ format: csv, csv: { null: NULL } }").lines(),
         ["30:40: wrong_type: activations.one.files.csv.null: there is no value"]
+    );
+    let config = with(
+        "{ format: csv, csv: { delimiter: ¦, quote: text, formula_guard: true, bom: true }, layout: data_cloud, checksums: true, marker: _SUCCESS }",
+    )
+    .config();
+    let files = &config.activations["one"].files;
+    assert_eq!(
+        (files.path.as_str(), files.checksums, files.marker.as_deref()),
+        (DATA_CLOUD_PATH, true, Some("_SUCCESS"))
+    );
+    assert_eq!(
+        (files.csv.delimiter, files.csv.quote, files.csv.formula_guard, files.csv.bom),
+        ('¦', Quote::Text, true, true)
     );
     let config = with(
         "{ format: csv, path: \"x/{publish_id}-{part}.{ext}\", max_rows: 10, max_size: 1MiB, csv: { delimiter: \"\\t\", header: false, quote: all, null: \"NULL\" }, manifest: false, keep: { publishes: 14 } }",
@@ -77,14 +94,14 @@ fn what_does_not_fit_is_refused_at_its_key() {
             "30:33: invalid_value: activations.one.files.keep.publishes: at least 1 is wanted",
         ),
         (
-            "{ layout: data_cloud }",
-            "30:22: not_supported: activations.one.files.layout: `layout` is not in this build yet",
+            "{ layout: data_cloud, path: \"{publish_id}/{part}\" }",
+            "30:40: conflict: activations.one.files.path: `path` does not go with `layout`",
+        ),
+        (
+            "{ marker: a/b }",
+            "30:22: invalid_value: activations.one.files.marker: expected a file's name, such as `_SUCCESS`, that stands beside the parts",
         ),
         ("{ layout: other }", "30:22: invalid_value: activations.one.files.layout: `other` is not one of `data_cloud`"),
-        (
-            "{ encrypt: { pgp: [a.asc] } }",
-            "30:14: not_supported: activations.one.files.encrypt: encryption of files is not in this build yet",
-        ),
         ("{ formt: csv }", "30:14: unknown_key: activations.one.files.formt: unknown key, did you mean `format`?"),
     ] {
         assert_eq!(with(files).lines(), [expected], "{files}");
@@ -115,4 +132,42 @@ fn options_that_do_not_go_together_are_all_told() {
     let files =
         Files::one(&format!("{SMALL}    mode: full\n    files: {{ overwrite: true, path: customers.parquet }}\n"));
     assert!(files.config().activations["one"].files.overwrite);
+}
+
+#[test]
+fn keys_are_read_beside_the_config_and_judged_by_check() {
+    let keyed = |files: &str| with(files).with("keys/partner.pgp", public_key()).with("keys/none.txt", "not a key");
+    let config = keyed("{ format: csv, encrypt: { pgp: [keys/partner.pgp] } }").config();
+    let files = &config.activations["one"].files;
+    assert_eq!((files.extension().as_str(), files.content_type()), ("csv.gz.pgp", "application/pgp-encrypted"));
+    for (files, expected) in [
+        ("{ encrypt: { pgp: [] } }", "30:30: invalid_value: activations.one.files.encrypt.pgp: "),
+        ("{ encrypt: {} }", "30:14: missing_key: activations.one.files.encrypt: "),
+        (
+            "{ encrypt: { pgp: [keys/partner.pgp, keys/none.txt] } }",
+            "30:49: invalid_value: activations.one.files.encrypt.pgp[1]: `keys/none.txt`: it is no file of OpenPGP keys, or a damaged one",
+        ),
+        (
+            "{ encrypt: { pgp: [keys/partner.pgp], sign: keys/partner.pgp } }",
+            "30:56: invalid_value: activations.one.files.encrypt.sign: `keys/partner.pgp`: it holds a public key; a private key is wanted to sign with",
+        ),
+        (
+            "{ encrypt: { pgp: [keys/partner.pgp], passphrase: CANARY } }",
+            "30:62: conflict: activations.one.files.encrypt.passphrase: the value is not valid; the details are withheld, as they could show a secret",
+        ),
+    ] {
+        let lines = keyed(files).lines();
+        assert_eq!(lines.len(), 1, "{files}: {lines:?}");
+        assert!(lines[0].starts_with(expected), "{files}: {lines:?}");
+    }
+    let lines = keyed("{ encrypt: { pgp: [keys/gone.asc] } }").lines();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let start = "30:31: missing_file: activations.one.files.encrypt.pgp[0]: ";
+    assert!(lines[0].starts_with(start) && lines[0].contains("keys/gone.asc"), "{lines:?}");
+    for files in [
+        "{ encrypt: { pgp: [keys/partner.pgp], passphrase: [CANARY] } }",
+        "{ encrypt: { pgp: [keys/partner.pgp], pasphrase: CANARY } }",
+    ] {
+        assert!(keyed(files).lines().iter().all(|line| !line.contains("CANARY")), "{files}");
+    }
 }

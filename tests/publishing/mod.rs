@@ -3,6 +3,7 @@
 mod crash;
 mod cuts;
 mod delta;
+mod forms;
 mod full_disk;
 mod liveramp;
 mod pins;

@@ -19,12 +19,14 @@ mod faulty;
 mod harness;
 mod read;
 mod sample;
+mod secret;
 
 pub use capture::captured_log;
 pub use faulty::{FaultyStore, Step};
 pub use harness::{Arranged, Canary, Harness, OCCUPIED, Outcome, Poison, Trouble, Whole};
 pub use read::{Row, csv_fields, rows_of_batch, rows_of_batch_as_json, rows_of_objects};
 pub use sample::{batch, context, every_type, key, schema};
+pub use secret::{decrypted, encryption, public_key};
 
 /// Stamps every case of the suite into a module of tests: `conformance_suite!(name, HarnessType)`.
 #[macro_export]
@@ -67,6 +69,9 @@ macro_rules! conformance_suite {
                 names_are_equal_across_attempts,
                 every_column_type_arrives_with_its_nulls,
                 every_format_reads_back,
+                encrypted_parts_are_read_by_their_recipient,
+                checksums_stand_beside_their_parts,
+                a_marker_comes_last_and_goes_with_its_publish,
                 changes_arrive_with_operation_and_member,
                 an_empty_publish_says_so_in_full_mode_only,
                 rows_read_back_equal_rows_delivered,

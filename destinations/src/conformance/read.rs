@@ -13,6 +13,7 @@ use arrow::{
 use bytes::Bytes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
+use super::decrypted;
 use crate::contract::{Batch, Op};
 
 /// One row as a reader sees it, every value as text.
@@ -51,15 +52,22 @@ pub fn rows_of_batch_as_json(batch: &Batch) -> Vec<Row> {
 }
 
 /// The rows in the parts among `objects` (path → content), told by their extension; other objects, such as
-/// manifests, are left out. Without `_op` a row is an add; without `_member` its key is the field `id`.
+/// manifests and checksums, are left out. Parts may be encrypted for [`encryption`](super::encryption). Without `_op` a row is an add; without `_member` its key is the field `id`.
 pub fn rows_of_objects(objects: &BTreeMap<String, Bytes>) -> Vec<Row> {
     let mut rows = Vec::new();
     for (path, content) in objects {
         let name = path.rsplit('/').next().unwrap_or(path);
+        if name.ends_with(".sha256") {
+            continue;
+        }
+        let (name, content) = match name.strip_suffix(".pgp") {
+            Some(name) => (name, Bytes::from(decrypted(content))),
+            None => (name, content.clone()),
+        };
         let mut words = name.split('.').skip(1);
-        let plain = |compression: Option<&str>| unpacked(compression, content);
+        let plain = |compression: Option<&str>| unpacked(compression, &content);
         match words.next() {
-            Some("parquet") => rows.extend(parquet_rows(content)),
+            Some("parquet") => rows.extend(parquet_rows(&content)),
             Some("csv") => rows.extend(csv_rows(&plain(words.next()))),
             Some("ndjson") => rows.extend(ndjson_rows(&plain(words.next()))),
             _ => {}

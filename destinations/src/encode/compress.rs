@@ -3,7 +3,11 @@
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use flate2::{Compress, Crc, FlushCompress, Status};
+use gzp::{
+    FormatSpec,
+    check::{Check, Crc32},
+    deflate::Gzip,
+};
 
 use crate::files::Compression;
 
@@ -14,26 +18,29 @@ const BZIP2_LEVEL: u32 = 9;
 /// On profiles level 3 takes twice the time for no smaller files.
 const ZSTD_LEVEL: i32 = 1;
 
-/// RFC 1952: deflate, no name, no time, unknown system: the same rows give the same bytes.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
-/// A last deflate block without content.
-const DEFLATE_END: [u8; 2] = [0x03, 0x00];
+/// What a deflate block that was flushed ends with (RFC 1951 §3.2.4: a stored block of no bytes).
+const FLUSHED: [u8; 4] = [0x00, 0x00, 0xff, 0xff];
 
 /// A chunk, compressed apart from its neighbours.
 #[derive(Debug)]
 pub(super) struct Packed {
     bytes: Vec<u8>,
     /// Checksum and length of the plain bytes, where the format wants them at its end.
-    plain: Option<(Crc, u64)>,
+    check: Option<Check32>,
+}
+
+/// As `pigz` does, `gzp` lets each chunk end on a byte and refer to nothing before it, so that chunks can follow each
+/// other in one member. Threads and their number are [`PartEncoder`](super::PartEncoder)'s.
+fn gzip() -> (Gzip, flate2::Compression) {
+    (Gzip::new(), flate2::Compression::new(GZIP_LEVEL))
 }
 
 pub(super) fn pack(compression: Compression, plain: Vec<u8>) -> io::Result<Packed> {
     let bytes = match compression {
         Compression::Gzip => {
-            let mut crc = Crc::new();
-            crc.update(&plain);
-            let bytes = deflate(&plain)?;
-            return Ok(Packed { bytes, plain: Some((crc, plain.len() as u64)) });
+            let mut check = Crc32::new();
+            check.update(&plain);
+            return Ok(Packed { bytes: deflate(&plain, false)?, check: Some(Check32(check)) });
         }
         Compression::Bzip2 => {
             let mut writer = bzip2::write::BzEncoder::new(
@@ -46,52 +53,46 @@ pub(super) fn pack(compression: Compression, plain: Vec<u8>) -> io::Result<Packe
         Compression::Zstd => zstd::bulk::compress(&plain, ZSTD_LEVEL)?,
         Compression::None | Compression::Snappy => plain,
     };
-    Ok(Packed { bytes, plain: None })
+    Ok(Packed { bytes, check: None })
 }
 
-/// Raw deflate that ends on a byte and refers to nothing before it, so that chunks can follow each other.
-fn deflate(plain: &[u8]) -> io::Result<Vec<u8>> {
-    let mut deflate = Compress::new(flate2::Compression::new(GZIP_LEVEL), false);
-    let mut bytes = Vec::with_capacity(plain.len() / 2 + 128);
-    loop {
-        let read = usize::try_from(deflate.total_in()).map_err(io::Error::other)?;
-        let status = deflate.compress_vec(&plain[read..], &mut bytes, FlushCompress::Sync).map_err(io::Error::other)?;
-        // Space left over means that all, the flush included, is out.
-        if deflate.total_in() == plain.len() as u64 && bytes.len() < bytes.capacity() {
-            return Ok(bytes);
-        }
-        match status {
-            Status::Ok | Status::BufError => bytes.reserve(bytes.capacity().max(1 << 12)),
-            Status::StreamEnd => return Ok(bytes),
-        }
+fn deflate(plain: &[u8], last: bool) -> io::Result<Vec<u8>> {
+    let (gzip, level) = gzip();
+    let mut compressor = gzip.create_compressor(level).map_err(io::Error::other)?;
+    let bytes = gzip.encode(plain, &mut compressor, level, None, last).map_err(io::Error::other)?;
+    // It compresses into a buffer of a size that it holds to be enough. Were it not, rows would be missing.
+    if !last && !bytes.ends_with(&FLUSHED) {
+        return Err(io::Error::other("a block of gzip is not whole"));
     }
+    Ok(bytes)
 }
 
 /// Puts chunks in order. Gzip becomes one member; bzip2 and zstd are streams that may follow each other by
 /// their formats' definitions.
 #[derive(Debug)]
 pub(super) struct Assembly {
-    gzip: Option<Gzip>,
+    gzip: Option<Member>,
 }
 
-#[derive(Debug, Default)]
-struct Gzip {
+#[derive(Debug)]
+struct Member {
     started: bool,
-    crc: Crc,
-    length: u64,
+    check: Check32,
 }
+
+struct Check32(Crc32);
 
 impl Assembly {
     pub(super) fn new(compression: Compression) -> Self {
-        Self { gzip: (compression == Compression::Gzip).then(Gzip::default) }
+        let member = || Member { started: false, check: Check32(Crc32::new()) };
+        Self { gzip: (compression == Compression::Gzip).then(member) }
     }
 
     pub(super) fn append(&mut self, packed: Packed) -> Vec<Bytes> {
         let mut out = Vec::with_capacity(2);
-        if let (Some(gzip), Some((crc, length))) = (&mut self.gzip, packed.plain) {
-            gzip.start(&mut out);
-            gzip.crc.combine(&crc);
-            gzip.length += length;
+        if let (Some(member), Some(check)) = (&mut self.gzip, packed.check) {
+            member.start(&mut out);
+            member.check.0.combine(&check.0);
         }
         if !packed.bytes.is_empty() {
             out.push(Bytes::from(packed.bytes));
@@ -99,26 +100,31 @@ impl Assembly {
         out
     }
 
-    pub(super) fn finish(&mut self) -> Vec<Bytes> {
+    pub(super) fn finish(&mut self) -> io::Result<Vec<Bytes>> {
         let mut out = Vec::new();
-        if let Some(gzip) = &mut self.gzip {
-            gzip.start(&mut out);
-            let mut end = Vec::with_capacity(10);
-            end.extend_from_slice(&DEFLATE_END);
-            end.extend_from_slice(&gzip.crc.sum().to_le_bytes());
-            // The format keeps the length modulo 2^32.
-            end.extend_from_slice(&((gzip.length & 0xffff_ffff) as u32).to_le_bytes());
+        if let Some(member) = &mut self.gzip {
+            member.start(&mut out);
+            let mut end = deflate(&[], true)?;
+            end.extend(gzip().0.footer(&member.check.0));
             out.push(Bytes::from(end));
         }
-        out
+        Ok(out)
     }
 }
 
-impl Gzip {
+impl Member {
+    /// The header has no name, no time, and an unknown system: the same rows give the same bytes.
     fn start(&mut self, out: &mut Vec<Bytes>) {
         if !self.started {
             self.started = true;
-            out.push(Bytes::from_static(&GZIP_HEADER));
+            let (gzip, level) = gzip();
+            out.push(Bytes::from(gzip.header(level)));
         }
+    }
+}
+
+impl std::fmt::Debug for Check32 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Check32")
     }
 }

@@ -12,6 +12,9 @@ pub enum EncodeError {
     /// A compressor failed, which in memory means a fault in its use.
     #[error("the compressor failed: {0}")]
     Compression(#[from] std::io::Error),
+    /// A part could not be encrypted.
+    #[error("encryption failed: {0}")]
+    Encryption(std::io::Error),
     /// The thread that encoded is gone.
     #[error("the encoding thread ended early")]
     Thread,

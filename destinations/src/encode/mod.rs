@@ -1,4 +1,4 @@
-//! Record batches → bytes: Parquet, CSV, NDJSON, and their compression.
+//! Record batches → bytes: Parquet, CSV, NDJSON, their compression, and encryption.
 //!
 //! A [`PartEncoder`] cuts what it is given into chunks (text: about 16 k rows; Parquet: one row group), encodes
 //! as many of them at once as the machine has cores, and puts them together in order:
@@ -15,6 +15,7 @@ mod csv;
 mod error;
 mod parquet;
 mod part;
+pub mod pgp;
 mod plain;
 mod text;
 

@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 use super::{
     EncodeError,
     parquet::{ParquetPart, RowGroup},
+    pgp::Encryption,
     text::{TextChunk, TextPart},
 };
 use crate::files::{FileOptions, Format};
@@ -16,10 +17,24 @@ use crate::files::{FileOptions, Format};
 const TEXT_CHUNK_ROWS: u64 = 16_384;
 /// Rows of a Parquet row group.
 const ROW_GROUP_ROWS: u64 = 122_880;
+/// Bytes in memory that the rows of a chunk should take at most, and fewest rows of a chunk all the same: wide rows make
+/// short row groups, not large ones.
+const ROW_GROUP_BYTES: f64 = 128e6;
+/// The same of a text chunk.
+const TEXT_CHUNK_BYTES: f64 = 16e6;
+const FEWEST_ROWS: f64 = 512.0;
+/// A guess at the bytes a row of a part, from their bytes in memory, is no larger: what is wide is packed well.
+const WIDEST_GUESS: f64 = 4_096.0;
 /// Most row groups in flight, however many cores there are: each weighs tens of megabytes.
 const ROW_GROUPS_IN_FLIGHT: usize = 4;
 /// Most text chunks in flight; each weighs a few megabytes.
 const TEXT_CHUNKS_IN_FLIGHT: usize = 16;
+/// Text chunks of a part that is full, at least.
+const FEWEST_CHUNKS: f64 = 4.0;
+/// What is left of a part is filled by one chunk only where it is a smaller share of the limit than this; else a chunk
+/// comes nearer by so much of it.
+const FINAL_SHARE: f64 = 0.08;
+const NEARER: f64 = 0.75;
 /// The smallest chunk near a size limit, as a share of the limit: it keeps the overshoot below 5 %.
 const LAST_CHUNK_SHARE: f64 = 0.02;
 
@@ -40,8 +55,16 @@ pub struct PartEncoder {
     /// Rows and bytes of the chunks that came back.
     encoded_rows: u64,
     encoded_bytes: u64,
+    /// Rows and bytes of late, each chunk counting half as much as the one after it: rows may grow wider as they come.
+    recent: (f64, f64),
     /// Bytes a row, as far as known.
     width: Option<f64>,
+}
+
+/// Bytes of a part that are left to rows once it is encrypted.
+fn room_for_rows(options: &FileOptions) -> u64 {
+    let overhead = options.encrypt.as_ref().map_or(0, Encryption::overhead);
+    options.max_size.saturating_sub(overhead).max(1)
 }
 
 #[derive(Debug)]
@@ -69,7 +92,7 @@ impl PartEncoder {
         };
         Ok(Self {
             form,
-            max_size: if options.overwrite { u64::MAX } else { options.max_size },
+            max_size: if options.overwrite { u64::MAX } else { room_for_rows(options) },
             pending: Vec::new(),
             pending_rows: 0,
             target_rows: 0,
@@ -78,12 +101,13 @@ impl PartEncoder {
             ready: Vec::new(),
             encoded_rows: 0,
             encoded_bytes: 0,
+            recent: (0.0, 0.0),
             width,
         })
     }
 
-    /// Rows that the next [`write`](Self::write) may hold; 0: the part has reached its size. `wide` is a guess at
-    /// the bytes a row, for as long as nothing is encoded.
+    /// Rows that the next [`write`](Self::write) may hold; 0: the part has reached its size. `wide`: bytes in memory that
+    /// the next row takes, about.
     ///
     /// # Errors
     /// When a chunk in flight could not be encoded.
@@ -112,7 +136,7 @@ impl PartEncoder {
         std::mem::take(&mut self.ready)
     }
 
-    /// Bytes a row, measured; for the part after this one.
+    /// Bytes a row of late, measured; for the part after this one.
     pub fn width(&self) -> Option<f64> {
         self.width
     }
@@ -129,7 +153,7 @@ impl PartEncoder {
         self.drain(0).await?;
         let end = match &mut self.form {
             Form::Parquet(part) => part.finish()?,
-            Form::Text(part) => part.finish(),
+            Form::Text(part) => part.finish()?,
         };
         self.ready.extend(end);
         Ok(self.take())
@@ -137,13 +161,14 @@ impl PartEncoder {
 
     /// Rows of the next chunk, so that the part ends just past its size; 0: it has reached it.
     async fn next_chunk(&mut self, wide: f64) -> Result<u64, EncodeError> {
-        let usual = match self.form {
-            Form::Parquet(_) => ROW_GROUP_ROWS,
-            Form::Text(_) => TEXT_CHUNK_ROWS,
+        let (rows, bytes) = match self.form {
+            Form::Parquet(_) => (ROW_GROUP_ROWS, ROW_GROUP_BYTES),
+            Form::Text(_) => (TEXT_CHUNK_ROWS, TEXT_CHUNK_BYTES),
         };
+        let usual = rows.min((bytes / wide.max(1.0)).max(FEWEST_ROWS) as u64);
         let limit = self.max_size as f64;
         // The first chunk of all is cut by a guess: half of what it allows leaves space for a wrong one.
-        let width = self.width.unwrap_or(wide * 2.0).max(0.1);
+        let width = self.width.unwrap_or(wide.min(WIDEST_GUESS) * 2.0).max(0.1);
         let least = (limit * LAST_CHUNK_SHARE / width).floor().max(1.0);
         let mut left = limit - self.expected_bytes(width);
         if left < usual as f64 * width {
@@ -155,7 +180,11 @@ impl PartEncoder {
             }
         }
         let width = self.width.unwrap_or(width).max(0.1);
-        Ok((left / width).ceil().max(least).min(usual as f64) as u64)
+        // Short chunks take other bytes a row than long ones: the last of a part is a small share of it.
+        let wanted = if left > limit * FINAL_SHARE { left * NEARER } else { left };
+        // A part of several chunks is one whose rows are known by the time it is nearly full.
+        let share = if matches!(self.form, Form::Text(_)) { limit / FEWEST_CHUNKS } else { f64::MAX };
+        Ok((wanted.min(share) / width).ceil().max(least).min(usual as f64) as u64)
     }
 
     fn expected_bytes(&self, width: f64) -> f64 {
@@ -199,10 +228,12 @@ impl PartEncoder {
                 (Form::Text(part), Chunk::Text(chunk)) => part.append(chunk),
                 _ => return Err(EncodeError::Thread),
             };
-            self.encoded_bytes += bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            let length = bytes.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+            self.encoded_bytes += length;
             self.encoded_rows += rows;
+            self.recent = (self.recent.0 / 2.0 + rows as f64, self.recent.1 / 2.0 + length as f64);
             if self.encoded_rows > 0 {
-                self.width = Some(self.encoded_bytes as f64 / self.encoded_rows as f64);
+                self.width = Some(self.recent.1 / self.recent.0);
             }
             self.ready.extend(bytes);
         }

@@ -61,8 +61,8 @@ impl TextPart {
         self.assembly.append(chunk.packed)
     }
 
-    pub(super) fn finish(&mut self) -> Vec<Bytes> {
-        self.assembly.finish()
+    pub(super) fn finish(&mut self) -> Result<Vec<Bytes>, EncodeError> {
+        Ok(self.assembly.finish()?)
     }
 }
 
@@ -71,8 +71,8 @@ impl TextWork {
         let dialect = &self.dialect;
         let mut text = Vec::with_capacity(self.capacity);
         if dialect.format == Format::Csv {
-            if self.first && dialect.csv.header {
-                csv::write_header(&dialect.schema, &dialect.csv, &mut text);
+            if self.first {
+                csv::write_start(&dialect.schema, &dialect.csv, &mut text);
             }
             for batch in &self.batches {
                 csv::write_batch(batch, &dialect.csv, &mut text)?;

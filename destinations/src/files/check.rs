@@ -2,14 +2,20 @@
 
 use super::{
     Compression, FileOptions, Format,
+    names::{CHECKSUM, MANIFEST},
     template::{Placeholder, Template},
 };
 use crate::contract::ConfigError;
 
 impl FileOptions {
-    /// Format, then compression, as at the end of a file's name: `parquet` (which compresses within), `csv`,
-    /// `csv.gz`, `ndjson.bz2`, `ndjson.zst`.
+    /// Format, then compression, then encryption, as at the end of a file's name: `parquet` (which compresses within),
+    /// `csv`, `csv.gz`, `ndjson.bz2`, `ndjson.zst.pgp`.
     pub fn extension(&self) -> String {
+        let plain = self.plain_extension();
+        if self.encrypt.is_some() { format!("{plain}.pgp") } else { plain }
+    }
+
+    fn plain_extension(&self) -> String {
         let format = match self.format {
             Format::Parquet => return "parquet".to_owned(),
             Format::Csv => "csv",
@@ -26,6 +32,9 @@ impl FileOptions {
 
     /// The media type of a part.
     pub fn content_type(&self) -> &'static str {
+        if self.encrypt.is_some() {
+            return "application/pgp-encrypted";
+        }
         match (self.format, self.compression) {
             (Format::Parquet, _) => "application/vnd.apache.parquet",
             (_, Compression::Gzip) => "application/gzip",
@@ -60,14 +69,35 @@ impl FileOptions {
             return Err(wrong("max_size", "a part holds at least 1 byte"));
         }
         let delimiter = self.csv.delimiter;
-        if !delimiter.is_ascii() || matches!(delimiter, '"' | '\n' | '\r' | '\0') {
-            return Err(wrong("csv.delimiter", "expected one ASCII character other than a quote or a line break"));
+        if matches!(delimiter, '"' | '\n' | '\r' | '\0' | '\u{feff}') {
+            return Err(wrong("csv.delimiter", "expected one character other than a quote or a line break"));
         }
         if self.csv.null.contains([delimiter, '"', '\n', '\r']) {
             return Err(wrong(
                 "csv.null",
                 "it stands without quotes, so it can't hold a quote, line break or delimiter",
             ));
+        }
+        self.check_side_files()
+    }
+
+    /// Files beside the parts must have names of their own.
+    fn check_side_files(&self) -> Result<(), ConfigError> {
+        let Ok(template) = Template::parse(&self.path) else { return Ok(()) };
+        // Elsewhere their names begin with the id of the publish.
+        let taken = |name: &str| template.has_own_folder() && template.may_name(name);
+        if self.manifest && taken(MANIFEST) {
+            return Err(wrong("path", format!("a part could be called `{MANIFEST}`, as the manifest is")));
+        }
+        let Some(marker) = &self.marker else { return Ok(()) };
+        if marker.is_empty() || marker.contains(['/', '\\']) || marker.contains(char::is_control) {
+            return Err(wrong("marker", "expected a file's name, such as `_SUCCESS`, that stands beside the parts"));
+        }
+        if marker.starts_with('.') {
+            return Err(wrong("marker", "a name that begins with a dot is hidden; readers would not see it"));
+        }
+        if marker.ends_with(MANIFEST) || marker.ends_with(CHECKSUM) || taken(marker) {
+            return Err(wrong("marker", "a part, its checksum or the manifest could have this name too"));
         }
         Ok(())
     }
@@ -198,14 +228,53 @@ mod tests {
     fn limits_and_dialect_make_sense() {
         assert_eq!(key(|options| options.max_rows = 0).as_deref(), Some("max_rows"));
         assert_eq!(key(|options| options.max_size = 0).as_deref(), Some("max_size"));
-        for delimiter in ['"', '\n', '\r', '\0', '€'] {
+        for delimiter in ['"', '\n', '\r', '\0'] {
             assert_eq!(key(|options| options.csv.delimiter = delimiter).as_deref(), Some("csv.delimiter"));
         }
-        assert_eq!(key(|options| options.csv.delimiter = '\t'), None);
+        for delimiter in ",\t|;:^#/~_¦€".chars() {
+            assert_eq!(key(|options| options.csv.delimiter = delimiter), None, "{delimiter}");
+        }
         for null in ["a,b", "\"", "a\n"] {
             assert_eq!(key(|options| null.clone_into(&mut options.csv.null)).as_deref(), Some("csv.null"));
         }
         assert_eq!(key(|options| "NULL".clone_into(&mut options.csv.null)), None);
+    }
+
+    #[test]
+    fn a_marker_has_a_name_that_nothing_else_can_have() {
+        let marked = |path: &str, marker: &str| {
+            key(|options| {
+                path.clone_into(&mut options.path);
+                options.marker = Some(marker.to_owned());
+            })
+        };
+        for path in [crate::files::DEFAULT_PATH, crate::files::DATA_CLOUD_PATH, "{sequence}-{part}.{ext}"] {
+            for good in ["_SUCCESS", "done", "DONE.txt", "fertig ä"] {
+                assert_eq!(marked(path, good), None, "{path} {good}");
+            }
+            for bad in ["", "a/b", "..", ".done", "a\\b", "a\n", "manifest.json", "x.sha256"] {
+                assert_eq!(marked(path, bad).as_deref(), Some("marker"), "{path} {bad:?}");
+            }
+        }
+        assert_eq!(marked("{publish_id}/part-{part}", "part-00000").as_deref(), Some("marker"));
+        assert_eq!(marked("{publish_id}/{part}_{date}.csv", "0_1.csv").as_deref(), Some("marker"));
+        assert_eq!(marked("{publish_id}/part-{part}", "part-x"), None);
+        assert_eq!(marked("{publish_id}/{part}.{ext}", "DONE.txt"), None);
+    }
+
+    #[test]
+    fn a_part_is_never_called_as_the_manifest_is() {
+        let replaced = |path: &str| {
+            key(|options| {
+                options.overwrite = true;
+                path.clone_into(&mut options.path);
+            })
+        };
+        assert_eq!(replaced("{publish_id}/manifest.json").as_deref(), Some("path"));
+        assert_eq!(replaced("{publish_id}/{segment}.json").as_deref(), Some("path"));
+        // There the manifest's name begins with the publish.
+        assert_eq!(replaced("manifest.json"), None);
+        assert_eq!(path("{publish_id}/{part}.json"), None);
     }
 
     #[test]

@@ -9,20 +9,19 @@ use futures::{
 
 use super::{
     Store,
+    commit::{AT_ONCE, Commit},
     names::{Names, is_manifest, seen_from_root},
     publication::FilesPublication,
-    sealed::{Body, SealedPart, TICKET_VERSION},
+    sealed::{Body, TICKET_VERSION},
     verify::{read_whole, verify_file, verify_size},
 };
 use crate::contract::{
-    Capabilities, Delivered, DeliveredFile, Depth, Destination, Error, ErrorKind, Extra, Manifest, Part, PartState,
-    Publication, PublishContext, Ticket, Visibility,
+    Capabilities, Delivered, DeliveredFile, Depth, Destination, Error, ErrorKind, Extra, Manifest, Part, Publication,
+    PublishContext, Ticket, Visibility,
 };
 
-/// Parts that are revealed, read back or removed at once.
-const AT_ONCE: usize = 8;
 /// A manifest is small; what is larger is none.
-const LARGEST_MANIFEST: u64 = 64 << 20;
+pub(super) const LARGEST_MANIFEST: u64 = 64 << 20;
 
 /// A target that takes files, over any [`Store`].
 #[derive(Debug)]
@@ -34,86 +33,6 @@ impl<S: Store> FilesDestination<S> {
     /// Publishes into `store`.
     pub fn new(store: S) -> Self {
         Self { store: Arc::new(store) }
-    }
-
-    /// Reveals all parts. Where one can never be revealed, those that were are taken back: no part stays visible
-    /// that no manifest will ever name.
-    async fn reveal(&self, body: &Body) -> Result<(), Error> {
-        let reveals: Vec<_> = body.parts.iter().map(|part| self.store.reveal(&part.staged)).collect();
-        let answers: Vec<Result<(), Error>> = stream::iter(reveals).buffered(AT_ONCE).collect().await;
-        if answers.iter().any(|answer| answer.as_ref().is_err_and(|error| !error.kind().passes())) {
-            let mut revealed = Vec::with_capacity(body.parts.len());
-            for (part, answer) in body.parts.iter().zip(&answers) {
-                let stands = match answer {
-                    Ok(()) => true,
-                    Err(error) => error.kind() != ErrorKind::Conflict && self.stands(part).await,
-                };
-                if stands {
-                    revealed.push(part);
-                }
-            }
-            self.take_back(revealed.into_iter()).await;
-        }
-        answers.into_iter().collect()
-    }
-
-    /// Whether a part is visible though it could not be revealed now: an earlier attempt did it. What has other content
-    /// is somebody else's.
-    async fn stands(&self, part: &SealedPart) -> bool {
-        let found = verify_file(self.store.as_ref(), &part.delivered(), Depth::Whole).await;
-        found.is_ok_and(|found| found.state == PartState::Ok)
-    }
-
-    /// Removes visible parts of a publish that will never be complete, but for those that took another's place.
-    async fn take_back(&self, parts: impl Iterator<Item = &SealedPart>) {
-        for object in parts.map(|part| &part.staged.object).filter(|object| !object.replace) {
-            if let Err(error) = self.store.remove(&object.path).await {
-                tracing::warn!(path = %object.path, %error, "a part of a failed publish could not be removed");
-            }
-        }
-    }
-
-    /// Whether the manifest stands already: then all was committed before, whatever readers did with the parts since.
-    async fn is_committed(&self, body: &Body) -> Result<bool, Error> {
-        let Some(manifest) = body.manifest.as_ref().filter(|manifest| !manifest.object.replace) else {
-            return Ok(false);
-        };
-        let stat = match self.store.stat(&manifest.object.path).await {
-            // A target that only takes lets nobody look: the parts are revealed, once more if need be.
-            Err(error) if error.kind() == ErrorKind::Unauthorized => return Ok(false),
-            stat => stat?,
-        };
-        match stat {
-            Some(stat) if stat.bytes == manifest.text.len() as u64 => {
-                let there = read_whole(self.store.as_ref(), &manifest.object.path).await?;
-                Ok(there == manifest.text.as_bytes())
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Looks at every part once more from without, and keeps what the server says of it for a later `verify`.
-    /// A part that a reader took away at once, or that this target lets nobody look at, is taken at its word; so is any
-    /// part once all was committed `before`.
-    async fn confirm(&self, body: &Body, before: bool) -> Result<Delivered, Error> {
-        let mut delivered = body.delivered();
-        let looks: Vec<_> = delivered.files.iter().map(|file| self.store.stat(&file.path)).collect();
-        let stats: Vec<_> = stream::iter(looks).buffered(AT_ONCE).collect().await;
-        for (file, stat) in delivered.files.iter_mut().zip(stats) {
-            match stat {
-                Ok(Some(stat)) if stat.bytes == file.bytes => file.checksum = stat.checksum,
-                Ok(Some(stat)) if !before => {
-                    return Err(Error::new(ErrorKind::Refused, "find a part as it was sent")
-                        .with("path", &file.path)
-                        .with("sent", file.bytes)
-                        .with("found", stat.bytes));
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Unauthorized => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(delivered)
     }
 
     async fn manifest_at(&self, path: &str) -> Result<Option<Manifest>, Error> {
@@ -187,20 +106,7 @@ impl<S: Store> Destination for FilesDestination<S> {
                 Error::new(ErrorKind::Internal, "commit a publish that is not sealed").with("publish", ticket.publish)
             );
         }
-        if self.is_committed(&body).await? {
-            // A whole publish that was repeated has staged its parts a second time.
-            self.store.sweep(&body.prefix, ticket.publish).await?;
-            return self.confirm(&body, true).await;
-        }
-        self.reveal(&body).await?;
-        if let Some(manifest) = &body.manifest {
-            let put = self.store.put(&manifest.object, Bytes::from(manifest.text.clone())).await;
-            if put.as_ref().is_err_and(|error| !error.kind().passes()) {
-                self.take_back(body.parts.iter()).await;
-            }
-            put?;
-        }
-        self.confirm(&body, false).await
+        Commit::new(self.store.as_ref(), &body).run(ticket.publish).await
     }
 
     async fn discard(&self, ticket: &Ticket) -> Result<(), Error> {

@@ -3,8 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Checked options, with every default filled in. Written by the config, read by the encoders.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+use crate::encode::pgp::Encryption;
+
+/// Checked options, with every default filled in. Written by the config, read by the encoders. Nothing stores them: they
+/// may hold a private key.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileOptions {
     /// Encoding of a part.
     pub format: Format,
@@ -12,7 +15,8 @@ pub struct FileOptions {
     pub compression: Compression,
     /// Path of a part below the target's root, with `{placeholders}`: `{activation}` `{segment}` `{sequence}`
     /// `{yyyy}` `{mm}` `{dd}` `{hh}` `{date}` (`yyyy-mm-dd`) `{timestamp}` (`yyyyMMddTHHmmssZ`) `{mode}`
-    /// `{publish_id}` `{part}` (five digits from `00000`) `{ext}`. All times are the start of the publish, in UTC.
+    /// `{publish_id}` `{part}` (five digits from `00000`) `{ext}`, and `{datetime}` (`yyyy-MM-dd-HH-mm-ss-SSS`). All
+    /// times are the start of the publish, in UTC.
     pub path: String,
     /// Whether `path` may stand still, and a publish replaces the file before it.
     pub overwrite: bool,
@@ -22,8 +26,14 @@ pub struct FileOptions {
     pub max_size: u64,
     /// Dialect, for `csv`.
     pub csv: CsvOptions,
+    /// Whom parts are encrypted for; `None`: they are not.
+    pub encrypt: Option<Encryption>,
+    /// Whether each part has a file of its SHA-256 beside it.
+    pub checksums: bool,
     /// Whether a manifest is written.
     pub manifest: bool,
+    /// Name of an empty file that is written after all others; `None`: none is.
+    pub marker: Option<String>,
 }
 
 impl Default for FileOptions {
@@ -36,13 +46,20 @@ impl Default for FileOptions {
             max_rows: 5_000_000,
             max_size: 512 << 20,
             csv: CsvOptions::default(),
+            encrypt: None,
+            checksums: false,
             manifest: true,
+            marker: None,
         }
     }
 }
 
 /// Where parts stand unless the config says otherwise.
 pub const DEFAULT_PATH: &str = "{activation}/{date}/{publish_id}/part-{part}.{ext}";
+
+/// Names as Data Cloud gives them, `<Segment>_<Activation>_<yyyy-MM-dd-HH-mm-ss-SSS>_<00000>.<ext>`, each publish in a
+/// folder of its own.
+pub const DATA_CLOUD_PATH: &str = "{activation}/{date}/{publish_id}/{segment}_{activation}_{datetime}_{part}.{ext}";
 
 /// Encoding of a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,10 +90,9 @@ pub enum Compression {
 }
 
 /// Dialect of CSV.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvOptions {
-    /// One character between fields.
+    /// One character between fields, also one that takes several bytes.
     pub delimiter: char,
     /// Whether the first line names the columns.
     pub header: bool,
@@ -84,11 +100,22 @@ pub struct CsvOptions {
     pub quote: Quote,
     /// What stands for null; never quoted.
     pub null: String,
+    /// Whether texts that a spreadsheet would take for a formula get an apostrophe in front.
+    pub formula_guard: bool,
+    /// Whether a part starts with the byte order mark by which some spreadsheets know UTF-8.
+    pub bom: bool,
 }
 
 impl Default for CsvOptions {
     fn default() -> Self {
-        Self { delimiter: ',', header: true, quote: Quote::Minimal, null: String::new() }
+        Self {
+            delimiter: ',',
+            header: true,
+            quote: Quote::Minimal,
+            null: String::new(),
+            formula_guard: false,
+            bom: false,
+        }
     }
 }
 
@@ -98,6 +125,8 @@ impl Default for CsvOptions {
 pub enum Quote {
     /// Where it must: delimiter, quote, line break, an empty string, a text equal to the null text.
     Minimal,
+    /// Every text that is not null, and column names; others where they must.
+    Text,
     /// Every field that is not null.
     All,
 }

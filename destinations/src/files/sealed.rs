@@ -1,6 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::{NewObject, Staged};
+use super::{
+    NewObject, Staged,
+    names::{CHECKSUM, beside},
+};
 use crate::contract::{Delivered, DeliveredFile, Error, ErrorKind, Extra, Ticket};
 
 /// Format of the ticket's body.
@@ -17,6 +20,12 @@ pub(super) struct Body {
     /// The manifest, once sealed, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) manifest: Option<SealedManifest>,
+    /// Whether each part gets a file of its SHA-256.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) checksums: bool,
+    /// The empty file that comes last, once sealed, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) marker: Option<NewObject>,
 }
 
 /// A part that is staged.
@@ -44,6 +53,14 @@ impl SealedPart {
             checksum: None,
         }
     }
+
+    /// The file beside it that `sha256sum -c` takes, and its text.
+    fn checksum(&self) -> (NewObject, String) {
+        let object = &self.staged.object;
+        let path = format!("{}{CHECKSUM}", object.path);
+        let text = format!("{}  {}\n", self.sha256, beside(&object.path));
+        (NewObject { path, content_type: "text/plain".to_owned(), ..object.clone() }, text)
+    }
 }
 
 impl Body {
@@ -63,11 +80,19 @@ impl Body {
         serde_json::from_value(ticket.body.clone()).map_err(|_| refuse("its body is not what was written"))
     }
 
+    /// What stands beside the parts, with its text, in the order in which it is written.
+    pub(super) fn beside(&self) -> Vec<(NewObject, String)> {
+        let checksums = self.parts.iter().filter(|_| self.checksums).map(SealedPart::checksum);
+        let manifest = self.manifest.iter().map(|manifest| (manifest.object.clone(), manifest.text.clone()));
+        let marker = self.marker.iter().map(|marker| (marker.clone(), String::new()));
+        checksums.chain(manifest).chain(marker).collect()
+    }
+
     pub(super) fn delivered(&self) -> Delivered {
-        let extras = self
-            .manifest
-            .iter()
-            .map(|manifest| Extra { path: manifest.object.path.clone(), bytes: manifest.text.len() as u64 });
-        Delivered { files: self.parts.iter().map(SealedPart::delivered).collect(), extras: extras.collect() }
+        let extra = |(object, text): (NewObject, String)| Extra { path: object.path, bytes: text.len() as u64 };
+        Delivered {
+            files: self.parts.iter().map(SealedPart::delivered).collect(),
+            extras: self.beside().into_iter().map(extra).collect(),
+        }
     }
 }

@@ -22,13 +22,14 @@ pub(super) enum Placeholder {
     Hour,
     Date,
     Timestamp,
+    Datetime,
     Mode,
     PublishId,
     Part,
     Ext,
 }
 
-const PLACEHOLDERS: [(&str, Placeholder); 13] = [
+const PLACEHOLDERS: [(&str, Placeholder); 14] = [
     ("activation", Placeholder::Activation),
     ("segment", Placeholder::Segment),
     ("sequence", Placeholder::Sequence),
@@ -38,6 +39,7 @@ const PLACEHOLDERS: [(&str, Placeholder); 13] = [
     ("hh", Placeholder::Hour),
     ("date", Placeholder::Date),
     ("timestamp", Placeholder::Timestamp),
+    ("datetime", Placeholder::Datetime),
     ("mode", Placeholder::Mode),
     ("publish_id", Placeholder::PublishId),
     ("part", Placeholder::Part),
@@ -47,7 +49,7 @@ const PLACEHOLDERS: [(&str, Placeholder); 13] = [
 impl Placeholder {
     /// Whether no two publishes of an activation share its value.
     pub(super) const fn is_unique(self) -> bool {
-        matches!(self, Self::PublishId | Self::Sequence | Self::Timestamp)
+        matches!(self, Self::PublishId | Self::Sequence | Self::Timestamp | Self::Datetime)
     }
 
     /// Whether all publishes of an activation share its value.
@@ -98,6 +100,31 @@ impl Template {
         (all, name)
     }
 
+    /// Whether parts stand in a folder that no other publish has a part in.
+    pub(super) fn has_own_folder(&self) -> bool {
+        self.placeholders().0.iter().any(|placeholder| placeholder.is_unique())
+    }
+
+    /// Whether a part may have this name in its folder, whatever the placeholders stand for.
+    pub(super) fn may_name(&self, name: &str) -> bool {
+        let mut pieces = Vec::new();
+        for piece in self.0.iter().rev() {
+            match piece {
+                Piece::Text(text) => match text.rsplit_once('/') {
+                    Some((_, name)) => {
+                        pieces.push(Shape::Text(name));
+                        break;
+                    }
+                    None => pieces.push(Shape::Text(text)),
+                },
+                Piece::Value(Placeholder::Part) => pieces.push(Shape::Digits),
+                Piece::Value(_) => pieces.push(Shape::Any),
+            }
+        }
+        pieces.reverse();
+        fits(&pieces, name)
+    }
+
     /// The path of a part, numbered from 0.
     pub(super) fn path(&self, context: &PublishContext, part: usize) -> String {
         self.0.iter().map(|piece| piece.render(context, Some(part)).unwrap_or_default()).collect()
@@ -118,6 +145,26 @@ impl Template {
     }
 }
 
+/// What a piece of a name looks like.
+enum Shape<'a> {
+    Text(&'a str),
+    Digits,
+    Any,
+}
+
+/// Whether a name can be made of the pieces.
+fn fits(pieces: &[Shape<'_>], name: &str) -> bool {
+    let Some((first, rest)) = pieces.split_first() else { return name.is_empty() };
+    let digits = match first {
+        Shape::Text(text) => return name.strip_prefix(text).is_some_and(|name| fits(rest, name)),
+        Shape::Digits => true,
+        Shape::Any => false,
+    };
+    let chars = name.char_indices().take_while(|(_, char)| !digits || char.is_ascii_digit());
+    let mut ends = chars.map(|(at, char)| at + char.len_utf8());
+    ends.any(|end| fits(rest, &name[end..]))
+}
+
 impl Piece {
     /// `None` for the part's number while there is none.
     fn render(&self, context: &PublishContext, part: Option<usize>) -> Option<String> {
@@ -136,6 +183,7 @@ impl Piece {
             Placeholder::Hour => time("%H"),
             Placeholder::Date => time("%Y-%m-%d"),
             Placeholder::Timestamp => time("%Y%m%dT%H%M%SZ"),
+            Placeholder::Datetime => time("%Y-%m-%d-%H-%M-%S-%3f"),
             Placeholder::Mode => Some(context.mode.as_str().to_owned()),
             Placeholder::PublishId => Some(context.publish.to_string()),
             Placeholder::Part => part.map(|part| format!("{part:05}")),

@@ -104,6 +104,54 @@ async fn other_delimiters_are_quoted_in_their_turn() {
 }
 
 #[tokio::test]
+async fn every_delimiter_of_data_cloud_serves_also_the_one_of_two_bytes() {
+    for delimiter in [',', '\t', '|', ';', ':', '^', '#', '/', '~', '_', '¦'] {
+        let batch = columns(vec![
+            ("a", Arc::new(StringArray::from(vec![format!("x{delimiter}y"), "Â plain".to_owned()])) as ArrayRef),
+            ("n", Arc::new(Int64Array::from(vec![-5, 7]))),
+            ("b", Arc::new(StringArray::from(vec![Some("z"), None]))),
+        ]);
+        let d = delimiter;
+        let text = csv(CsvOptions { delimiter, ..CsvOptions::default() }, batch).await;
+        assert_eq!(text, format!("a{d}n{d}b\n\"x{d}y\"{d}-5{d}z\nÂ plain{d}7{d}\n"));
+    }
+}
+
+#[tokio::test]
+async fn quote_text_leaves_numbers_bare() {
+    let batch = columns(vec![
+        ("t", Arc::new(StringArray::from(vec![Some("x"), None])) as ArrayRef),
+        ("n", Arc::new(Int64Array::from(vec![5, 7]))),
+        ("d", Arc::new(Date32Array::from(vec![0, 1]))),
+        ("c", Arc::new([Some("k"), Some("l")].into_iter().collect::<DictionaryArray<Int32Type>>())),
+    ]);
+    let dialect = CsvOptions { quote: Quote::Text, ..CsvOptions::default() };
+    assert_eq!(csv(dialect, batch).await, "\"t\",\"n\",\"d\",\"c\"\n\"x\",5,1970-01-01,\"k\"\n,7,1970-01-02,\"l\"\n");
+}
+
+#[tokio::test]
+async fn a_text_that_a_spreadsheet_would_run_gets_an_apostrophe_only_when_asked_for() {
+    let texts = || StringArray::from(vec!["=1+1", "+49 30", "-x", "@a", "\ta", "\ra", "a=b", "", "'=1", "'a", "5"]);
+    let plain = "=1+1\n+49 30\n-x\n@a\n\ta\n\"\ra\"\na=b\n\"\"\n'=1\n'a\n5\n";
+    assert_eq!(column(bare(), texts()).await, plain);
+    let guarded = "'=1+1\n'+49 30\n'-x\n'@a\n'\ta\n\"'\ra\"\na=b\n\"\"\n''=1\n'a\n5\n";
+    let dialect = || CsvOptions { formula_guard: true, ..bare() };
+    assert_eq!(column(dialect(), texts()).await, guarded);
+    assert_eq!(column(dialect(), Int64Array::from(vec![-1, 1])).await, "-1\n1\n", "numbers stay numbers");
+    let words: DictionaryArray<Int32Type> = [Some("=a"), Some("b")].into_iter().collect();
+    assert_eq!(column(dialect(), words).await, "'=a\nb\n");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_stands_once_at_the_start() {
+    let dialect = CsvOptions { bom: true, ..CsvOptions::default() };
+    assert_eq!(column(dialect.clone(), Int64Array::from(vec![1, 2])).await, "\u{feff}x\n1\n2\n");
+    assert_eq!(column(CsvOptions { header: false, ..dialect.clone() }, Int64Array::from(vec![1])).await, "\u{feff}1\n");
+    let many = Int64Array::from_iter_values(0..40_000);
+    assert_eq!(column(dialect, many).await.matches('\u{feff}').count(), 1);
+}
+
+#[tokio::test]
 async fn numbers_and_times_are_exact() {
     let floats = vec![0.1, -0.0, 1e300, 1.0, f64::NAN, f64::INFINITY, 123_456.789];
     assert_eq!(column(bare(), Float64Array::from(floats)).await, "0.1\n-0.0\n1e300\n1.0\nNaN\ninf\n123456.789\n");

@@ -4,7 +4,9 @@ mod compression;
 mod csv;
 mod generated;
 mod ndjson;
+mod others;
 mod parquet;
+mod pgp;
 
 use std::sync::Arc;
 

@@ -1,4 +1,9 @@
-//! Parts, their sizes and their manifest, over a folder.
+//! Parts, their sizes, their manifest and what else stands beside them, over a folder.
+
+mod closing;
+mod overwrite;
+mod side_files;
+mod sizes;
 
 use std::{fs, path::Path, sync::Arc};
 
@@ -7,9 +12,9 @@ use arrow::{
     datatypes::{DataType, Field, Schema},
 };
 use herald_destinations::{
-    conformance::{FaultyStore, Step, batch, context, rows_of_batch, rows_of_objects},
+    conformance::{FaultyStore, Step, batch, context, rows_of_objects},
     contract::{Account, Batch, Delivered, Destination, ErrorKind, Manifest, Mode, Op, PublishContext, Ticket},
-    files::{Compression, FilesDestination, Format},
+    files::{Compression, DATA_CLOUD_PATH, FilesDestination, Format},
     local::LocalStore,
     reference::{Mishap, Script},
 };
@@ -76,32 +81,6 @@ async fn a_part_that_ends_with_the_rows_is_not_followed_by_an_empty_one() {
 }
 
 #[tokio::test]
-async fn parts_are_of_max_size_within_five_percent() {
-    for (format, compression) in [
-        (Format::Parquet, Compression::Zstd),
-        (Format::Parquet, Compression::None),
-        (Format::Csv, Compression::None),
-        (Format::Csv, Compression::Gzip),
-        (Format::Ndjson, Compression::Zstd),
-    ] {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut context = context(Mode::Full);
-        context.files.format = format;
-        context.files.compression = compression;
-        context.files.max_size = 300_000;
-        let batches: Vec<_> = (0..6).map(|index| dense(index * 5_000, 5_000)).collect();
-        context.schema = batches[0].rows.schema();
-        let delivered = deliver(folder.path(), &context, &batches).await;
-        let sizes: Vec<u64> = delivered.files.iter().map(|file| file.bytes).collect();
-        let (last, full) = sizes.split_last().expect("parts");
-        assert!(full.len() >= 2, "{format:?} {compression:?}: {sizes:?}");
-        assert!(full.iter().all(|size| (285_000..=315_000).contains(size)), "{format:?} {compression:?}: {sizes:?}");
-        assert!(*last <= 315_000);
-        assert_eq!(delivered.files.iter().map(|file| file.rows).sum::<u64>(), 30_000);
-    }
-}
-
-#[tokio::test]
 async fn sizes_and_hashes_are_those_of_the_files() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut context = context(Mode::Full);
@@ -154,26 +133,6 @@ async fn without_a_manifest_none_is_written() {
     assert_eq!((delivered.files.len(), delivered.extras.len()), (1, 0));
     let own = folder.path().join(&delivered.files[0].path);
     assert_eq!(fs::read_dir(own.parent().expect("a folder")).expect("a folder").count(), 1);
-}
-
-#[tokio::test]
-async fn an_overwritten_file_is_replaced_whole_and_takes_all_rows() {
-    let folder = tempfile::tempdir().expect("a folder");
-    for rows in [500, 20] {
-        let mut context = context(Mode::Full);
-        context.files.path = "customers.csv".to_owned();
-        (context.files.format, context.files.compression) = (Format::Csv, Compression::None);
-        (context.files.overwrite, context.files.max_rows, context.files.max_size) = (true, 10, 100);
-        let batches = [batch(Op::Add, 0, rows)];
-        let delivered = deliver(folder.path(), &context, &batches).await;
-        assert_eq!(delivered.files.len(), 1);
-        assert_eq!(delivered.files[0].path, "customers.csv");
-        assert_eq!(delivered.extras[0].path, format!("{}.manifest.json", context.publish));
-        let content = fs::read(folder.path().join("customers.csv")).expect("a file").into();
-        let mut found = rows_of_objects(&[("customers.csv".to_owned(), content)].into());
-        found.sort();
-        assert_eq!(found, rows_of_batch(&batches[0]));
-    }
 }
 
 #[tokio::test]
@@ -237,4 +196,21 @@ async fn a_part_that_an_earlier_attempt_revealed_is_taken_back_when_the_publish_
     second.discard(&ticket).await.expect("discard");
     let left: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test]
+async fn the_layout_of_data_cloud_has_a_folder_a_publish_with_its_manifest() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut context = context(Mode::Full);
+    context.started_at += chrono::Duration::milliseconds(216);
+    (context.files.path, context.files.max_rows) = (DATA_CLOUD_PATH.to_owned(), 30);
+    (context.files.format, context.files.compression) = (Format::Csv, Compression::None);
+    let delivered = deliver(folder.path(), &context, &[batch(Op::Add, 0, 50)]).await;
+    let own = format!("gold_to_partner/2026-11-22/{}", context.publish);
+    let name = |part| format!("{own}/gold_buyers_gold_to_partner_2026-11-22-06-30-15-216_{part}.csv");
+    let paths: Vec<&String> = delivered.files.iter().map(|file| &file.path).collect();
+    assert_eq!(paths, [&name("00000"), &name("00001")]);
+    assert_eq!(delivered.extras[0].path, format!("{own}/manifest.json"));
+    let destination = FilesDestination::new(LocalStore::new(folder.path()));
+    assert_eq!(destination.manifests(&context).await.expect("manifests").len(), 1);
 }

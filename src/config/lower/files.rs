@@ -2,7 +2,7 @@
 
 use herald_destinations::{
     contract::Mode,
-    files::{Compression, CsvOptions, DEFAULT_PATH, FileOptions, Format},
+    files::{Compression, CsvOptions, DATA_CLOUD_PATH, DEFAULT_PATH, FileOptions, Format},
 };
 
 use super::{Lowering, together};
@@ -22,23 +22,24 @@ impl Lowering<'_> {
         if raw.layout.is_some() && raw.path.is_some() {
             self.fault_with(&format!("{at}.path"), Code::Conflict, together("path", "layout"), "keep one of the two");
         }
-        // Files named or written otherwise than asked would be worse than none.
-        if let Some(raw::Layout::DataCloud) = raw.layout {
-            self.fault(&format!("{at}.layout"), Code::NotSupported, "`layout` is not in this build yet");
-        }
-        if raw.encrypt.is_some() {
-            self.fault(&format!("{at}.encrypt"), Code::NotSupported, "encryption of files is not in this build yet");
-        }
+        let usual_path = match raw.layout {
+            Some(raw::Layout::DataCloud) => DATA_CLOUD_PATH,
+            None => DEFAULT_PATH,
+        };
+        let encrypt = raw.encrypt.and_then(|encrypt| self.encrypt(&format!("{at}.encrypt"), encrypt));
         let keep = raw.keep.and_then(|keep| self.keep(&format!("{at}.keep"), keep));
         let options = FileOptions {
             format,
             compression: raw.compression.unwrap_or(usual),
-            path: raw.path.unwrap_or_else(|| DEFAULT_PATH.to_owned()),
+            path: raw.path.unwrap_or_else(|| usual_path.to_owned()),
             overwrite: raw.overwrite.unwrap_or(false),
             max_rows: raw.max_rows.unwrap_or(5_000_000),
             max_size: raw.max_size.map_or(512 << 20, |size| size.0),
             csv,
+            encrypt,
+            checksums: raw.checksums.unwrap_or(false),
             manifest: raw.manifest.unwrap_or(true),
+            marker: raw.marker,
         };
         self.combinations(&at, &options, known && !self.dropped(&format!("{at}.compression"), &raw.compression));
         if options.overwrite && mode.is_some_and(|mode| mode != Mode::Full) {
@@ -66,6 +67,7 @@ impl Lowering<'_> {
                 "max_size" => options.max_size = usual.max_size,
                 "csv.delimiter" => options.csv.delimiter = usual.csv.delimiter,
                 "csv.null" => options.csv.null.clone_from(&usual.csv.null),
+                "marker" => options.marker = None,
                 _ => return self.fault(&format!("{at}.{}", error.key), Code::InvalidValue, error.message),
             }
             if told {
@@ -102,5 +104,7 @@ fn csv(raw: raw::Csv) -> CsvOptions {
         header: raw.header.unwrap_or(usual.header),
         quote: raw.quote.unwrap_or(usual.quote),
         null: raw.null.unwrap_or(usual.null),
+        formula_guard: raw.formula_guard.unwrap_or(usual.formula_guard),
+        bom: raw.bom.unwrap_or(usual.bom),
     }
 }

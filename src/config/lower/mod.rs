@@ -4,6 +4,7 @@ mod activations;
 mod attributes;
 mod cadence;
 mod cycles;
+mod encrypt;
 mod files;
 mod fitting;
 mod segments;

@@ -4,7 +4,7 @@ use herald_destinations::files::{Compression, Format, Quote};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{Duration, Size};
+use super::text::{Duration, Secret, Size};
 
 /// How published files look.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -16,7 +16,7 @@ pub(in crate::config) struct Files {
     /// Default: `zstd` for Parquet, `gzip` for text.
     pub(in crate::config) compression: Option<Compression>,
     /// Path of a part below the target's root. Placeholders: `{activation}` `{segment}` `{date}` `{yyyy}` `{mm}`
-    /// `{dd}` `{hh}` `{timestamp}` `{sequence}` `{publish_id}` `{mode}` `{part}` `{ext}`.
+    /// `{dd}` `{hh}` `{timestamp}` `{datetime}` `{sequence}` `{publish_id}` `{mode}` `{part}` `{ext}`.
     /// Default: `{activation}/{date}/{publish_id}/part-{part}.{ext}`.
     #[schemars(length(min = 1))]
     pub(in crate::config) path: Option<String>,
@@ -33,8 +33,13 @@ pub(in crate::config) struct Files {
     pub(in crate::config) csv: Option<Csv>,
     /// Encryption of parts.
     pub(in crate::config) encrypt: Option<Encrypt>,
+    /// Whether each part has a file `PART.sha256` beside it, as `sha256sum -c` takes it. Default: false.
+    pub(in crate::config) checksums: Option<bool>,
     /// Whether a manifest is written last. Default: true.
     pub(in crate::config) manifest: Option<bool>,
+    /// Name of an empty file that is written after all others, such as `_SUCCESS`. Default: none.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) marker: Option<String>,
     /// Removes old publishes; never the newest full one or anything after it. Default: all stay.
     pub(in crate::config) keep: Option<Keep>,
 }
@@ -43,7 +48,7 @@ pub(in crate::config) struct Files {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Csv {
-    /// One character between fields. Default: a comma.
+    /// One character between fields, of any kind but quotes and line breaks. Default: a comma.
     #[schemars(length(min = 1, max = 1))]
     pub(in crate::config) delimiter: Option<String>,
     /// Whether the first line names the columns. Default: true.
@@ -52,6 +57,11 @@ pub(in crate::config) struct Csv {
     pub(in crate::config) quote: Option<Quote>,
     /// What stands for null. Default: nothing.
     pub(in crate::config) null: Option<String>,
+    /// Whether texts that begin with `=`, `+`, `-`, `@`, a tab or a carriage return get an apostrophe in front, so
+    /// that no spreadsheet runs them. Default: false.
+    pub(in crate::config) formula_guard: Option<bool>,
+    /// Whether a part starts with a byte order mark. Default: false.
+    pub(in crate::config) bom: Option<bool>,
 }
 
 /// A known naming of files.
@@ -66,10 +76,14 @@ pub(in crate::config) enum Layout {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::config) struct Encrypt {
-    /// Files of OpenPGP public keys, relative to the config file.
+    /// Files of OpenPGP public keys, relative to the config file. Whoever has a private key of one of them can read.
     #[schemars(length(min = 1))]
-    #[allow(dead_code, reason = "checked and refused: this build does not encrypt files")]
     pub(in crate::config) pgp: Vec<String>,
+    /// File of the OpenPGP private key that signs, relative to the config file. Default: nobody signs.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) sign: Option<String>,
+    /// Opens the private key.
+    pub(in crate::config) passphrase: Option<Secret>,
 }
 
 /// How long delivered files stay: one of the two.

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub(super) use activation::{Activation, Attribute, Guards, OnDelete, Rapid, Refresh, SendOp};
-pub(super) use files::{Csv, Files, Keep, Layout};
+pub(super) use files::{Csv, Encrypt, Files, Keep, Layout};
 pub(super) use segment::{Inline, Limit, Part, Segment};
 pub(super) use service::{Alert, Http, Service};
 pub(super) use source::{Source, Table};

@@ -4,8 +4,10 @@ use arrow::array::StringArray;
 
 use super::{account, assert_clean, assert_nothing, assert_visible, assert_visible_as, deliver, shows_at_write};
 use crate::{
-    conformance::{Harness, Poison, Whole, batch, context, every_type, key, rows_of_batch, rows_of_batch_as_json},
-    contract::{Batch, ErrorKind, Mode, Op, Visibility},
+    conformance::{
+        Harness, Poison, Whole, batch, context, encryption, every_type, key, rows_of_batch, rows_of_batch_as_json,
+    },
+    contract::{Batch, Depth, ErrorKind, Mode, Op, PartState, Visibility},
     files::{Compression, Format},
 };
 
@@ -55,6 +57,28 @@ pub async fn every_format_reads_back<H: Harness>() {
             deliver(harness.destination().await.as_ref(), &context, &batches).await.expect("deliver");
             assert_visible(&harness, &batches).await;
             assert_clean(&harness).await;
+        }
+    }
+}
+
+/// Encrypted parts come last in their names, and hold nothing that others can read; they are verified by their bytes alone.
+/// A target without files has no parts to encrypt.
+pub async fn encrypted_parts_are_read_by_their_recipient<H: Harness>() {
+    for format in [Format::Parquet, Format::Csv, Format::Ndjson] {
+        let harness = H::fresh().await;
+        let destination = harness.destination().await;
+        let mut context = context(Mode::Full);
+        (context.files.format, context.files.compression) = (format, Compression::Zstd);
+        context.files.encrypt = Some(encryption());
+        context.files.max_rows = 300;
+        let batches = [batch(Op::Add, 0, 500), batch(Op::Add, 500, 23)];
+        let delivered = deliver(destination.as_ref(), &context, &batches).await.expect("deliver");
+        assert_visible(&harness, &batches).await;
+        assert_clean(&harness).await;
+        let verified = destination.verify(&delivered.files, &delivered.extras, Depth::Whole).await.expect("verify");
+        assert!(verified.iter().all(|part| matches!(part.state, PartState::Ok | PartState::Unverifiable)));
+        for file in &delivered.files {
+            assert!(file.path.ends_with(".pgp"), "{}", file.path);
         }
     }
 }

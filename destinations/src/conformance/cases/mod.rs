@@ -3,6 +3,7 @@
 mod content;
 mod idempotence;
 mod secrets;
+mod side_files;
 mod trouble;
 mod upkeep;
 mod visibility;
@@ -10,7 +11,8 @@ mod visibility;
 pub use content::{
     a_batch_refused_whole_leaves_nothing_of_it, a_poison_row_is_rejected_and_its_neighbours_are_delivered,
     an_empty_publish_says_so_in_full_mode_only, changes_arrive_with_operation_and_member,
-    every_column_type_arrives_with_its_nulls, every_format_reads_back, rows_read_back_equal_rows_delivered,
+    encrypted_parts_are_read_by_their_recipient, every_column_type_arrives_with_its_nulls, every_format_reads_back,
+    rows_read_back_equal_rows_delivered,
 };
 pub use idempotence::{
     a_batch_replayed_has_no_second_effect, a_whole_publication_replayed_shows_its_rows_once,
@@ -18,6 +20,7 @@ pub use idempotence::{
     two_publications_at_once_do_not_disturb_each_other,
 };
 pub use secrets::no_secret_and_no_address_is_shown;
+pub use side_files::{a_marker_comes_last_and_goes_with_its_publish, checksums_stand_beside_their_parts};
 pub use trouble::{
     a_broken_server_is_survived_or_named, a_cancelled_publish_gives_up,
     a_clock_that_is_wrong_is_named_or_does_not_matter, a_cut_connection_is_survived_or_named, a_deadline_is_named,

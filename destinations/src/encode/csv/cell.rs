@@ -29,6 +29,11 @@ pub(super) trait Cell {
 
     /// Whether values hold digits, letters and `+-.:` alone, and are never empty.
     fn is_plain(&self) -> bool;
+
+    /// Whether values are texts, rather than the text form of something else.
+    fn is_text(&self) -> bool {
+        false
+    }
 }
 
 /// The cell for a column, by its type.
@@ -86,6 +91,10 @@ impl<'a, A: ArrayAccessor<Item = &'a str>> Cell for Text<A> {
 
     fn is_plain(&self) -> bool {
         false
+    }
+
+    fn is_text(&self) -> bool {
+        true
     }
 }
 
@@ -215,6 +224,10 @@ impl<K: ArrowDictionaryKeyType> Cell for Indirect<'_, K> {
 
     fn is_plain(&self) -> bool {
         self.values.is_plain()
+    }
+
+    fn is_text(&self) -> bool {
+        self.values.is_text()
     }
 }
 

@@ -1,8 +1,10 @@
-//! CSV by RFC 4180, with a line feed at the end of a line. An empty string stands in quotes, a null does not: so
-//! the two differ even where the null text is empty.
+//! CSV by RFC 4180, but for the end of a line: a line feed alone, as every reader takes it and text tools want it. An empty
+//! string stands in quotes, a null does not: so the two differ even where the null text is empty.
 
 mod cell;
+mod guard;
 mod number;
+mod quote;
 mod time;
 
 use arrow::{
@@ -15,34 +17,50 @@ use arrow::{
 use super::EncodeError;
 use crate::files::{CsvOptions, Quote};
 use cell::{Cell, cell};
+use guard::guard;
+use quote::quote;
 
-/// One line of column names.
-pub(super) fn write_header(schema: &Schema, options: &CsvOptions, out: &mut Vec<u8>) {
-    let dialect = Dialect::new(options);
+/// The mark by which some spreadsheets know UTF-8.
+const BOM: &str = "\u{feff}";
+
+/// What a part starts with: the byte order mark and the line of column names, where they are asked for.
+pub(super) fn write_start(schema: &Schema, options: &CsvOptions, out: &mut Vec<u8>) {
+    if options.bom {
+        out.extend_from_slice(BOM.as_bytes());
+    }
+    if options.header {
+        write_header(schema, options, out);
+    }
+}
+
+fn write_header(schema: &Schema, options: &CsvOptions, out: &mut Vec<u8>) {
+    let mut buffer = [0; 4];
+    let dialect = Dialect::new(options, &mut buffer);
     for (index, field) in schema.fields().iter().enumerate() {
         if index > 0 {
-            out.push(dialect.delimiter);
+            out.extend_from_slice(dialect.delimiter);
         }
         let start = out.len();
         out.extend_from_slice(field.name().as_bytes());
-        dialect.quote_where_due(out, start);
+        dialect.finish_field(out, start, true);
     }
     out.push(b'\n');
 }
 
 /// A line a row. Each value is formatted straight into `out`, then looked at for what needs quotes.
 pub(super) fn write_batch(batch: &RecordBatch, options: &CsvOptions, out: &mut Vec<u8>) -> Result<(), ArrowError> {
-    let dialect = Dialect::new(options);
+    let mut buffer = [0; 4];
+    let dialect = Dialect::new(options, &mut buffer);
     let mut columns = Vec::with_capacity(batch.num_columns());
     for array in batch.columns() {
         let cell = cell(array.as_ref())?;
         let plain = cell.is_plain() && dialect.spares_plain;
-        columns.push(Column { nulls: array.logical_nulls(), cell, plain });
+        columns.push(Column { nulls: array.logical_nulls(), text: cell.is_text(), cell, plain });
     }
     for row in 0..batch.num_rows() {
         for (index, column) in columns.iter_mut().enumerate() {
             if index > 0 {
-                out.push(dialect.delimiter);
+                out.extend_from_slice(dialect.delimiter);
             }
             if column.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
                 out.extend_from_slice(dialect.null);
@@ -51,7 +69,7 @@ pub(super) fn write_batch(batch: &RecordBatch, options: &CsvOptions, out: &mut V
             let start = out.len();
             column.cell.write(row, out)?;
             if !column.plain {
-                dialect.quote_where_due(out, start);
+                dialect.finish_field(out, start, column.text);
             }
         }
         out.push(b'\n');
@@ -72,55 +90,47 @@ pub fn csv_row(batch: &RecordBatch, row: usize, options: &CsvOptions) -> Result<
 struct Column<'a> {
     nulls: Option<NullBuffer>,
     cell: Box<dyn Cell + 'a>,
+    /// Whether its values are texts, rather than the text form of something else.
+    text: bool,
     /// Whether its values never need quotes.
     plain: bool,
 }
 
 struct Dialect<'a> {
-    delimiter: u8,
+    delimiter: &'a [u8],
     null: &'a [u8],
-    all: bool,
+    quote: Quote,
+    guard: bool,
     /// Whether numbers, dates and the like can't hold the delimiter or equal the null text.
     spares_plain: bool,
 }
 
 impl<'a> Dialect<'a> {
-    fn new(options: &'a CsvOptions) -> Self {
-        // `FileOptions::check` lets ASCII alone through.
-        let delimiter = u8::try_from(options.delimiter).unwrap_or(b',');
-        let all = options.quote == Quote::All;
-        let delimits_text_only = !delimiter.is_ascii_alphanumeric() && !b"+-.: ".contains(&delimiter);
-        let spares_plain = !all && options.null.is_empty() && delimits_text_only;
-        Self { delimiter, null: options.null.as_bytes(), all, spares_plain }
+    fn new(options: &'a CsvOptions, buffer: &'a mut [u8; 4]) -> Self {
+        let delimiter = options.delimiter;
+        let delimits_text_only = !delimiter.is_ascii_alphanumeric() && !"+-.: ".contains(delimiter);
+        Self {
+            delimiter: delimiter.encode_utf8(buffer).as_bytes(),
+            null: options.null.as_bytes(),
+            quote: options.quote,
+            guard: options.formula_guard,
+            spares_plain: options.quote != Quote::All && options.null.is_empty() && delimits_text_only,
+        }
     }
 
-    /// Puts the field that starts at `start` in quotes where it must stand in some.
-    fn quote_where_due(&self, out: &mut Vec<u8>, start: usize) {
+    /// Guards the field that starts at `start`, and puts it in quotes where it must stand in some.
+    fn finish_field(&self, out: &mut Vec<u8>, start: usize, text: bool) {
+        if self.guard && text {
+            guard(out, start);
+        }
         let field = &out[start..];
-        // Without an early exit, so that the loop becomes vector instructions.
-        let special = field.iter().fold(false, |found, byte| {
-            found | (*byte == self.delimiter) | (*byte == b'"') | (*byte == b'\n') | (*byte == b'\r')
-        });
-        if special || self.all || field.is_empty() || field == self.null {
+        let asked = match self.quote {
+            Quote::All => true,
+            Quote::Text => text,
+            Quote::Minimal => false,
+        };
+        if asked || field.is_empty() || field == self.null || quote::is_due(field, self.delimiter) {
             quote(out, start);
         }
     }
-}
-
-/// Quotes the bytes from `start` on, in place; quotes within are doubled.
-fn quote(out: &mut Vec<u8>, start: usize) {
-    let length = out.len();
-    let inner = out[start..].iter().filter(|byte| **byte == b'"').count();
-    out.resize(length + inner + 2, b'"');
-    let mut to = out.len() - 1;
-    for from in (start..length).rev() {
-        let byte = out[from];
-        to -= 1;
-        out[to] = byte;
-        if byte == b'"' {
-            to -= 1;
-            out[to] = b'"';
-        }
-    }
-    out[start] = b'"';
 }
