@@ -158,6 +158,21 @@ async fn a_federated_identity_that_is_refused_is_unauthorized_and_a_silent_servi
 }
 
 #[tokio::test]
+async fn a_silent_service_is_unreachable_where_the_environment_names_the_identity_too() {
+    if let Some(probed) = probed().await {
+        let error = probed.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+        return;
+    }
+    let place = Place::new();
+    let [nobody] = free_ports();
+    let silent = with(federated(&place, SUBJECT), json!({ "token_url": format!("http://127.0.0.1:{nobody}/sts") }));
+    let file = variable(&place, "silent.json", &silent);
+    let name = "a_silent_service_is_unreachable_where_the_environment_names_the_identity_too";
+    alone(name, &place, &[("GOOGLE_APPLICATION_CREDENTIALS", &file)]).await;
+}
+
+#[tokio::test]
 async fn a_users_grant_is_renewed() {
     if let Some(probed) = probed().await {
         return probed.unwrap();

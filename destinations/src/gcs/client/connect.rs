@@ -3,7 +3,7 @@
 use super::{Client, credentials};
 use crate::{
     contract::{Error, ErrorKind},
-    gcs::config::{Credentials, GcsConfig},
+    gcs::config::GcsConfig,
 };
 
 impl Client {
@@ -27,7 +27,7 @@ impl Client {
             base: config.endpoint.clone(),
             bucket: config.bucket.clone(),
             credentials: credentials::find(&config.credentials).await?,
-            searches: config.credentials == Credentials::Default,
+            needs_metadata_server: credentials::needs_metadata_server(&config.credentials),
             deadlines: config.deadlines,
         })
     }

@@ -1,6 +1,9 @@
 //! Credentials by Google's library: keys, federated identities, users, the metadata server.
 
-use std::{error::Error as Cause, path::Path};
+use std::{
+    error::Error as Cause,
+    path::{Path, PathBuf},
+};
 
 use google_cloud_auth::{
     build_errors,
@@ -26,6 +29,16 @@ use crate::{
 /// Reading and writing of objects, and no more, whatever the account may do otherwise.
 const SCOPE: &str = "https://www.googleapis.com/auth/devstorage.read_write";
 const READ: &str = "read the target's credentials";
+
+/// Whether only a metadata server can have the credentials: no file is named, and `gcloud` left none
+/// (<https://cloud.google.com/docs/authentication/application-default-credentials>).
+pub(super) fn needs_metadata_server(from: &Credentials) -> bool {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let left = home.map(|home| home.join(".config/gcloud/application_default_credentials.json"));
+    *from == Credentials::Default
+        && std::env::var_os("GOOGLE_APPLICATION_CREDENTIALS").is_none()
+        && !left.is_some_and(|file| file.is_file())
+}
 
 /// Makes ready what signs or fetches tokens.
 pub(super) async fn find(from: &Credentials) -> Result<Option<Google>, Error> {
@@ -85,8 +98,8 @@ impl Client {
     fn refused(&self, error: &CredentialsError) -> Failure {
         let unreached = causes(error).any(|cause| cause.downcast_ref().is_some_and(reqwest::Error::is_connect));
         let words = words(error);
-        // Where no file is, only a metadata server could have credentials, and most machines have none.
-        let (stage, message) = if self.searches && unreached {
+        // Most machines have no metadata server: then nobody has credentials, however often they are asked for.
+        let (stage, message) = if self.needs_metadata_server && unreached {
             let hint = "no credentials were found: set `service_account`, or GOOGLE_APPLICATION_CREDENTIALS";
             (Stage::Credentials, format!("{hint} ({words})"))
         } else if error.is_transient() {

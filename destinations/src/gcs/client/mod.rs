@@ -54,8 +54,8 @@ pub(super) struct Client {
     bucket: String,
     /// `None`: nobody in particular asks.
     credentials: Option<google_cloud_auth::credentials::Credentials>,
-    /// Application default credentials, of which none may be there.
-    searches: bool,
+    /// No file holds the credentials.
+    needs_metadata_server: bool,
     deadlines: Deadlines,
 }
 

@@ -116,7 +116,7 @@ fn go_on(state: &mut State, session: &mut Session, headers: &HeaderMap, body: By
             return Err(Refusal::invalid("Invalid request. The bytes are not those that come next."));
         }
         let last = total == Some(to + 1);
-        if !last && body.len() % QUANTUM != 0 {
+        if !last && !body.len().is_multiple_of(QUANTUM) {
             return Err(Refusal::invalid("Invalid request. The number of bytes is not a multiple of 262144."));
         }
         let kept = state.knobs.keeps.pop_front().map_or(body.len(), |kept| kept.min(body.len()) / QUANTUM * QUANTUM);
