@@ -45,6 +45,12 @@ impl Publisher {
         self.state.leave_others(name, &current, now).await?;
         for place in self.state.places(name).await?.into_iter().filter(|place| place.left_at.is_some()) {
             let again = place.identity == current;
+            let objects = self.state.count_objects(name, &place.identity, false).await?;
+            if objects == 0 && place.pointer.is_none() {
+                // Nothing ever arrived there.
+                self.state.forget_place(name, &place.identity).await?;
+                continue;
+            }
             let known = self.former(&place);
             let on_delete = known.as_ref().map_or(activation.on_delete, |former| former.on_delete);
             let purge = on_delete == OnDelete::Purge;

@@ -166,7 +166,7 @@ impl Publisher {
             if matches!(receipt.status, Status::Succeeded | Status::Partial) {
                 self.expire(activation, target, &stop).await;
             }
-            Ok(receipt)
+            Ok::<_, PublishError>(receipt)
         };
         let publish = Box::pin(tracing::Instrument::instrument(publish, span));
         tokio::select! {

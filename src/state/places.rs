@@ -168,6 +168,20 @@ impl State {
         Ok(transaction.commit().await?)
     }
 
+    /// Forgets a place at which an activation has left nothing.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn forget_place(&self, activation: &str, identity: &str) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("DELETE FROM places WHERE activation = ?1 AND identity = ?2")
+            .bind(activation)
+            .bind(identity)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
     /// Ends a teardown on record. One that succeeded leaves nothing remembered: of a former `place`, what was published
     /// there, or, without that, of the whole activation. Of one that failed at a former place, when.
     ///
