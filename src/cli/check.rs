@@ -118,9 +118,12 @@ fn render(checked: &Checked, output: Output) -> String {
         number(checked.targets, "target"),
         number(checked.activations, "activation"),
     )];
-    lines.extend(checked.warnings.iter().map(|warning| {
-        format!("{}  {}: {}", style.paint(Colour::Yellow, "warning"), warning.at, warning.message)
-    }));
+    lines.extend(
+        checked
+            .warnings
+            .iter()
+            .map(|warning| format!("{}  {}: {}", style.paint(Colour::Yellow, "warning"), warning.at, warning.message)),
+    );
     lines.extend(checked.connections.iter().map(|connection| match &connection.error {
         None => {
             format!("{}  target {} ({})", style.paint(Colour::Green, "reached"), connection.target, connection.kind)

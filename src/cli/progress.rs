@@ -63,7 +63,13 @@ impl Meter {
             }
             Progress::Lines => Kind::Lines(Lines {
                 rows: AtomicU64::new(0),
-                at: Mutex::new(At { phase: "", unit: "rows", expected: None, began: Instant::now(), told: Instant::now() }),
+                at: Mutex::new(At {
+                    phase: "",
+                    unit: "rows",
+                    expected: None,
+                    began: Instant::now(),
+                    told: Instant::now(),
+                }),
             }),
         })
     }

@@ -262,13 +262,8 @@ impl Adoption<'_> {
         receipt.bytes = receipt.files.iter().map(|file| file.bytes).sum();
         let members = pointer.members;
         let standing = Standing::new(activation, self.plan, pointer, last);
-        let pending = Pending {
-            receipt: receipt.clone(),
-            identity,
-            standing,
-            sending: None,
-            looked: Looked::At(Vec::new()),
-        };
+        let pending =
+            Pending { receipt: receipt.clone(), identity, standing, sending: None, looked: Looked::At(Vec::new()) };
         publisher.acknowledge(&receipt, pending).await?;
         Ok(members)
     }

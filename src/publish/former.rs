@@ -57,7 +57,11 @@ impl Publisher {
             if purge && !again && !self.may_purge(activation, target, &place, now).await {
                 continue;
             }
-            tracing::info!(target = place.target, purge, "the activation goes elsewhere: tearing the former place down");
+            tracing::info!(
+                target = place.target,
+                purge,
+                "the activation goes elsewhere: tearing the former place down"
+            );
             let retry = if again { activation.retry } else { patience(activation.retry) };
             let receipt = self.tear_down_former(activation, target, place, purge, (retry.into(), watch)).await?;
             self.sweep(name, self.pointer(name).await?.as_ref()).await?;
@@ -78,13 +82,7 @@ impl Publisher {
 
     /// Whether what a former place holds may go now: not while the new one can't be written to, which may be a slip, and
     /// not just after it failed.
-    async fn may_purge(
-        &self,
-        activation: &Activation,
-        target: &Target,
-        place: &PlaceRow,
-        now: DateTime<Utc>,
-    ) -> bool {
+    async fn may_purge(&self, activation: &Activation, target: &Target, place: &PlaceRow, now: DateTime<Utc>) -> bool {
         if place.tried.is_some_and(|tried| now - tried < PAUSE && tried <= now) {
             tracing::warn!(target = place.target, "what a former place holds is not taken back yet; it is tried again");
             return false;

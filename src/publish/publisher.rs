@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch, teardown::Watch};
+use super::{
+    Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch, teardown::Watch,
+};
 use crate::{
     config::{Activation, Code, Config, Target},
     resolve::{Fault, PublishPlan, Resolver},

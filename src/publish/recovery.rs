@@ -75,7 +75,8 @@ impl Publisher {
         crash::point(crash::SETTLING).await;
         let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
         // What was staged is where it was staged, wherever the activation goes by now.
-        let place = self.state.place_of(receipt.id).await?.or_else(|| pending.as_ref().map(|pending| pending.identity.clone()));
+        let place =
+            self.state.place_of(receipt.id).await?.or_else(|| pending.as_ref().map(|pending| pending.identity.clone()));
         let at = At { activation, target, former: place.filter(|place| *place != self.identity(activation, target)) };
         match (ticket, pending) {
             // The books alone say what became of it, whatever the target is by now.
@@ -165,7 +166,11 @@ impl Publisher {
         match discarded {
             Err(failure) if failure.retryable && at.former.is_none() => Err(failure),
             Err(failure) => {
-                tracing::warn!(code = failure.code, error = failure.message, "what a publish staged could not be removed");
+                tracing::warn!(
+                    code = failure.code,
+                    error = failure.message,
+                    "what a publish staged could not be removed"
+                );
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -2,12 +2,13 @@
 
 use herald::{
     config::OnDelete,
-    publish::{Request, Status},
+    publish::{Request, Silent, Status},
 };
 use herald_destinations::{
     contract::{ErrorKind, Op},
     reference::{Mishap, Operation, Refusal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{ACTIVATION, World, assert_conserved, only, ops, request};
 

@@ -8,7 +8,9 @@ use crate::support::{Home, files, replay};
 fn sequences(home: &Home) -> Vec<u64> {
     let manifests = files(&home.path("out")).into_iter().filter(|path| path.ends_with("manifest.json"));
     let mut found: Vec<u64> = manifests
-        .map(|path| serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap()["sequence"].as_u64().unwrap())
+        .map(|path| {
+            serde_json::from_slice::<Value>(&std::fs::read(path).unwrap()).unwrap()["sequence"].as_u64().unwrap()
+        })
         .collect();
     found.sort_unstable();
     found
@@ -97,14 +99,19 @@ fn what_can_t_be_removed_fails_no_publish_and_is_tried_again() {
 
 #[test]
 fn a_file_that_stands_still_is_never_taken_away() {
-    let files = "    files: { overwrite: true, path: all.csv, format: csv, compression: none, keep: { publishes: 1 } }\n";
+    let files =
+        "    files: { overwrite: true, path: all.csv, format: csv, compression: none, keep: { publishes: 1 } }\n";
     let home = home(&(FULL.to_owned() + files));
     people(&home, &["p"]);
     for _ in 0..3 {
         home.publish(&["a"]);
     }
     assert!(home.path("out/all.csv").exists());
-    assert_eq!((count_files(&home, "out"), verified(&home)), (2, (0, 2)), "only the manifests of what was written over went");
+    assert_eq!(
+        (count_files(&home, "out"), verified(&home)),
+        (2, (0, 2)),
+        "only the manifests of what was written over went"
+    );
 }
 
 #[test]

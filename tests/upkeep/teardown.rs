@@ -81,7 +81,8 @@ fn no_manifest_promises_what_is_gone() {
 
 #[test]
 fn what_another_activation_published_in_its_place_stays() {
-    let overwrite = FULL.to_owned() + "    files: { overwrite: true, path: customers.csv, format: csv, compression: none }\n";
+    let overwrite =
+        FULL.to_owned() + "    files: { overwrite: true, path: customers.csv, format: csv, compression: none }\n";
     let both = config(&overwrite, "") + "\n  b:\n    target: out\n    refresh: { manual: true }\n" + &overwrite;
     let home = Home::new(&both);
     people(&home, &["p"]);
