@@ -11,6 +11,7 @@
 mod check;
 mod closing;
 mod commit;
+mod count;
 mod destination;
 mod names;
 mod options;
