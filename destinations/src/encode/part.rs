@@ -19,7 +19,7 @@ const TEXT_CHUNK_ROWS: u64 = 16_384;
 const ROW_GROUP_ROWS: u64 = 122_880;
 /// Bytes in memory that the rows of a chunk should take at most, and fewest rows of a chunk all the same: wide rows make
 /// short row groups, not large ones.
-const ROW_GROUP_BYTES: f64 = 128e6;
+const ROW_GROUP_BYTES: f64 = 64e6;
 /// The same of a text chunk.
 const TEXT_CHUNK_BYTES: f64 = 16e6;
 const FEWEST_ROWS: f64 = 512.0;

@@ -101,3 +101,17 @@ async fn wide_rows_make_short_chunks_and_parts_of_max_size_all_the_same() {
     let sizes: Vec<u64> = full.iter().map(|file| file.bytes).collect();
     assert!(sizes.iter().all(|size| (9_500_000..=10_500_000).contains(size)), "{sizes:?}");
 }
+
+#[tokio::test]
+async fn wide_rows_make_short_row_groups() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text: StringArray = (0..1_000).map(|row| Some(format!("{row:04}").repeat(20_000))).collect();
+    let rows = batch(Op::Add, 0, 1_000);
+    let columns = vec![rows.rows.column(0).clone(), Arc::new(text), rows.rows.column(2).clone()];
+    let wide = Batch { rows: RecordBatch::try_new(rows.rows.schema(), columns).expect("columns"), ..rows };
+    let delivered = deliver(folder.path(), &context(Mode::Full), &[wide]).await;
+    let file = std::fs::File::open(folder.path().join(&delivered.files[0].path)).expect("a part");
+    let groups = parquet::file::serialized_reader::SerializedFileReader::new(file).expect("parquet");
+    let groups = parquet::file::reader::FileReader::metadata(&groups).row_groups().iter().map(|group| group.num_rows());
+    assert_eq!(groups.collect::<Vec<_>>(), [799, 201], "of 64 MB in memory");
+}
