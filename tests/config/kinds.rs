@@ -85,11 +85,11 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ type: azure_blob, account: acc, container: partner, account_key: a2V5, sas: \"sig=x\" }",
-            "2:83: invalid_value: targets.t.sas: excludes `account_key`: leave one of the two out",
+            "2:84: invalid_value: targets.t.sas: excludes `account_key`: leave one of the two out",
         ),
         (
             "{ type: azure_blob, account: acc, container: Partner }",
-            "2:52: invalid_value: targets.t.container: `Partner` is no container: expected 3 to 63 lower-case letters, digits and single hyphens, without a path",
+            "2:51: invalid_value: targets.t.container: `Partner` is no container: expected 3 to 63 lower-case letters, digits and single hyphens, without a path",
         ),
         ("{ type: webhook, secret: s }", "2:3: missing_key: targets.t: the key `url` is missing"),
         (
