@@ -77,11 +77,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ type: sftp, host: h, user: u, password: p, known_hosts: k, temp_name: prefix }",
-            "2:73: invalid_value: targets.t.temp_name: `prefix` is not one of `suffix`, `folder`, `none`",
-        ),
-        (
-            "{ type: sftp, host: h, user: u, password: p, known_hosts: k, host_key: any }",
-            "2:62: invalid_value: targets.t.known_hosts: only one of `host_key` and `known_hosts` may be set",
+            "2:78: invalid_value: targets.t.temp_name: `prefix` is not one of `suffix`, `folder`, `none`, did you mean `suffix`?",
         ),
         (
             "{ type: azure_blob, account: acc, container: partner, account_key: a2V5, sas: \"sig=x\" }",

@@ -13,6 +13,10 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{config, faulty, names, object, once, read, staged, store, with};
+use crate::support::{
+    relay::{Plan, relay},
+    sshd::quirky,
+};
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().expect("a folder")
@@ -144,7 +148,8 @@ async fn a_cancel_ends_an_upload_that_the_server_does_not_answer() {
 #[tokio::test]
 async fn many_files_at_once_share_few_connections() {
     let root = folder();
-    let store = store(faulty("none", "all", root.path()));
+    let relay = relay(quirky().port, |_| Plan::default());
+    let store = store(with(faulty("none", "all", root.path()), json!({ "port": relay.port })));
     let puts = (0..24).map(|number| {
         let store = store.clone();
         async move { store.put(&object(&format!("a/{number}.csv")), Bytes::from_static(b"x")).await }
@@ -156,4 +161,5 @@ async fn many_files_at_once_share_few_connections() {
     });
     join_all(removes).await.into_iter().collect::<Result<Vec<()>, _>>().unwrap();
     assert_eq!(super::tree(root.path()), Default::default());
+    assert!((1..=4).contains(&relay.connections()), "{} connections", relay.connections());
 }
