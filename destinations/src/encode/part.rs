@@ -22,7 +22,7 @@ const ROW_GROUP_ROWS: u64 = 122_880;
 const ROW_GROUP_BYTES: f64 = 64e6;
 /// The same of a text chunk.
 const TEXT_CHUNK_BYTES: f64 = 16e6;
-const FEWEST_ROWS: f64 = 512.0;
+const FEWEST_ROWS: f64 = 16.0;
 /// A guess at the bytes a row of a part, from their bytes in memory, is no larger: what is wide is packed well.
 const WIDEST_GUESS: f64 = 4_096.0;
 /// Most row groups in flight, however many cores there are: each weighs tens of megabytes.
