@@ -140,3 +140,16 @@ fn credentials_of_a_place_are_kept_encrypted() {
         assert!(!bytes.windows(6).any(|window| window == b"canary"), "{file:?}");
     }
 }
+
+#[test]
+fn what_is_adopted_at_a_new_place_leaves_the_former_one_to_be_torn_down() {
+    let home = home(&(CHANGES.to_owned() + PURGE));
+    people(&home, &["p", "q"]);
+    home.publish(&["a"]);
+    moved(&home, "./there", PURGE);
+    std::fs::write(home.path("keys.txt"), "p\nz\n").unwrap();
+    assert_eq!(home.json(&["adopt", "a", "--keys", "keys.txt"]).0, 0);
+    let receipt = home.publish(&["a"]);
+    assert_eq!(["added", "updated", "removed"].map(|name| count(&receipt, name)), [1, 1, 1], "{receipt:#}");
+    assert_eq!((count_files(&home, "out"), teardowns(&home)[0].0.as_str()), (0, "succeeded"));
+}
