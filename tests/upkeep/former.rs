@@ -1,5 +1,6 @@
 //! Activations that go elsewhere than before.
 
+use herald::publish::crash::REMOVALS;
 use serde_json::json;
 
 use super::{CHANGES, block, count_files, crash, home, meddle, part, people, teardowns, unblock, verified};
@@ -96,7 +97,7 @@ fn what_was_sealed_is_committed_where_it_was_staged() {
 
 #[test]
 fn a_teardown_of_a_former_place_that_is_killed_is_done_by_the_next_publish() {
-    for moment in ["leaving", "removing", "removed"] {
+    for moment in REMOVALS {
         let home = home(&(CHANGES.to_owned() + PURGE));
         people(&home, &["p"]);
         home.publish(&["a"]);
