@@ -246,6 +246,8 @@ impl Adoption<'_> {
             publisher.state.renumber(&mut receipt, last).await?;
         }
         let identity = publisher.identity(activation, target);
+        // What another place holds stays known, for its teardown.
+        publisher.state.leave_others(&activation.name, &identity, chrono::Utc::now()).await?;
         publisher.state.begin(&receipt, &identity, &publisher.definition(activation, target)?).await?;
         let written = self.write(replayed, receipt.sequence);
         receipt.finished_at = Some(chrono::Utc::now());

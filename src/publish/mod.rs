@@ -40,6 +40,7 @@ mod standing;
 mod take_back;
 mod teardown;
 mod verification;
+mod withdrawal;
 mod work;
 
 pub use adopt::{Adopted, AdoptedFrom};
@@ -51,5 +52,5 @@ pub use preview::Preview;
 pub use progress::{Phase, Progress, Silent};
 pub use publisher::{PublishError, Publisher, Request};
 pub use receipt::{Failure, PublishKind, Receipt, Status, TakenBack};
-pub use teardown::Withdrawal;
 pub use verification::Verification;
+pub use withdrawal::{Elsewhere, Withdrawal};

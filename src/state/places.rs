@@ -58,7 +58,8 @@ impl State {
         place_of(&mut transaction, receipt.id, identity).await?;
         sqlx::query(
             "INSERT INTO places (activation, identity, target, definition) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (activation, identity) DO UPDATE SET target = excluded.target, definition = excluded.definition",
+             ON CONFLICT (activation, identity) DO UPDATE SET target = excluded.target, definition = excluded.definition,
+                 left_at = NULL, pointer = NULL, rows = 0, tried = NULL",
         )
         .bind(&receipt.activation)
         .bind(identity)

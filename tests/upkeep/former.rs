@@ -1,5 +1,6 @@
 //! Activations that go elsewhere than before.
 
+use herald::publish::crash::REMOVALS;
 use serde_json::json;
 
 use super::{CHANGES, block, count_files, crash, home, meddle, part, people, teardowns, unblock, verified};
@@ -96,7 +97,7 @@ fn what_was_sealed_is_committed_where_it_was_staged() {
 
 #[test]
 fn a_teardown_of_a_former_place_that_is_killed_is_done_by_the_next_publish() {
-    for moment in ["leaving", "removing", "removed"] {
+    for moment in REMOVALS {
         let home = home(&(CHANGES.to_owned() + PURGE));
         people(&home, &["p"]);
         home.publish(&["a"]);
@@ -139,4 +140,17 @@ fn credentials_of_a_place_are_kept_encrypted() {
         let bytes = std::fs::read(&file).unwrap();
         assert!(!bytes.windows(6).any(|window| window == b"canary"), "{file:?}");
     }
+}
+
+#[test]
+fn what_is_adopted_at_a_new_place_leaves_the_former_one_to_be_torn_down() {
+    let home = home(&(CHANGES.to_owned() + PURGE));
+    people(&home, &["p", "q"]);
+    home.publish(&["a"]);
+    moved(&home, "./there", PURGE);
+    std::fs::write(home.path("keys.txt"), "p\nz\n").unwrap();
+    assert_eq!(home.json(&["adopt", "a", "--keys", "keys.txt"]).0, 0);
+    let receipt = home.publish(&["a"]);
+    assert_eq!(["added", "updated", "removed"].map(|name| count(&receipt, name)), [1, 1, 1], "{receipt:#}");
+    assert_eq!((count_files(&home, "out"), teardowns(&home)[0].0.as_str()), (0, "succeeded"));
 }

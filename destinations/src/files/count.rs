@@ -9,6 +9,8 @@ use tokio::sync::mpsc::Receiver;
 
 /// A Parquet file ends with its footer, the footer's length and this.
 const MAGIC: &[u8] = b"PAR1";
+/// Bytes that tell how a file is packed.
+const LONGEST_SIGN: usize = 4;
 /// What is kept of a file's end; a footer that is longer is not read.
 const LONGEST_FOOTER: usize = 4 << 20;
 
@@ -93,6 +95,15 @@ impl Chunks {
         self.hash.update(&chunk);
         Some(chunk)
     }
+
+    /// What the content starts with: no less than tells how it is packed, however small the chunks.
+    fn start(&mut self) -> &[u8] {
+        while self.current.len() < LONGEST_SIGN {
+            let Some(chunk) = self.chunk() else { break };
+            self.current = [&self.current[..], &chunk[..]].concat().into();
+        }
+        &self.current
+    }
 }
 
 impl Read for Chunks {
@@ -139,7 +150,7 @@ fn footer(chunks: &mut Chunks) -> Option<u64> {
 
 /// Counts in the plain text of what is compressed, or not, as its first bytes tell.
 fn decoded(chunks: &mut Chunks, count: fn(&mut dyn BufRead) -> io::Result<u64>) -> Option<u64> {
-    let start = chunks.fill_buf().ok()?;
+    let start = chunks.start();
     let counted = if start.starts_with(&[0x1f, 0x8b]) {
         count(&mut BufReader::new(flate2::bufread::MultiGzDecoder::new(chunks)))
     } else if start.starts_with(b"BZh") {
