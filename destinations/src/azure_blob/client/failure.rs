@@ -24,7 +24,7 @@ pub(super) fn failure(error: &azure_core::Error, secrets: &[SecretString]) -> Fa
         ErrorKind::Connection | ErrorKind::Io => broken(error),
         // An answer that says yes without what it must hold: it was cut, or comes from somebody else.
         ErrorKind::DataConversion => Failure { stage: Stage::Network, ..said("the answer can't be read") },
-        _ => Failure { stage: Stage::Build, ..said(&first_line(&error.to_string())) },
+        _ => Failure { stage: Stage::Build, ..said(&first_line(error.to_string())) },
     };
     for secret in secrets {
         failure.message = failure.message.replace(secret.expose_secret(), BLANK);
@@ -81,7 +81,7 @@ fn without_token(error: &azure_core::Error) -> Failure {
     }
     let answer = causes(error).find_map(status_of);
     // The outermost says it all, and then how to find help.
-    let message = first_line(&error.to_string());
+    let message = first_line(error.to_string());
     let message = message.split(" To troubleshoot").next().unwrap_or_default().trim_end_matches(['.', ' ']).to_owned();
     let time = wrong_time(&message);
     Failure { stage: Stage::Credentials, status: answer, message, time, ..Failure::default() }

@@ -225,7 +225,7 @@ fn listed(item: BlobItem) -> Option<Listed> {
     let mut metadata = item.metadata.and_then(|metadata| metadata.values).unwrap_or_default();
     Some(Listed {
         name: item.name?,
-        bytes: properties.content_length.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or_default(),
+        bytes: properties.content_length.unwrap_or_default(),
         publish: metadata.remove(PUBLISH),
         folder: metadata.get(FOLDER).is_some_and(|value| value == "true"),
     })

@@ -51,7 +51,7 @@ impl Policy for SharedKey {
     async fn send(&self, ctx: &Context, request: &mut Request, next: &[Arc<dyn Policy>]) -> PolicyResult {
         request.insert_header("x-ms-date", Utc::now().format("%a, %d %b %Y %H:%M:%S GMT").to_string());
         let length = request.body().len().unwrap_or_default();
-        let text = to_sign(&request.method().to_string(), length, request.headers(), request.url(), &self.account);
+        let text = to_sign(request.method().as_ref(), length, request.headers(), request.url(), &self.account);
         request.insert_header("authorization", self.authorization(&text));
         match next {
             [first, rest @ ..] => first.send(ctx, request, rest).await,
