@@ -154,7 +154,7 @@ fn reach(config: &SftpConfig) -> Result<TcpStream, Failure> {
             Err(error) => {
                 let failure = Failure::lost(format!("can't reach {host}:{port}: {}", named(&error)));
                 let late = error.kind() == io::ErrorKind::TimedOut;
-                last = if late { failure.as_kind(ErrorKind::TimedOut) } else { failure };
+                last = if late { failure.of_kind(ErrorKind::TimedOut) } else { failure };
             }
         }
     }
@@ -188,7 +188,7 @@ pub(super) fn failed(error: &ssh2::Error, doing: &str) -> Failure {
         code::CHANNEL_FAILURE | code::CHANNEL_REQUEST_DENIED => ErrorKind::Refused,
         _ => ErrorKind::Unreachable,
     };
-    Failure::lost(message).as_kind(kind)
+    Failure::lost(message).of_kind(kind)
 }
 
 fn milliseconds(duration: Duration) -> u32 {

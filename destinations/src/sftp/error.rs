@@ -83,7 +83,7 @@ impl Failure {
 
     /// With another kind, once more is known.
     #[must_use]
-    pub(super) fn as_kind(mut self, kind: ErrorKind) -> Self {
+    pub(super) fn of_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
         self
     }

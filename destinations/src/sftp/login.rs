@@ -105,5 +105,5 @@ fn by_agent(session: &Session, user: &str, socket: Option<&std::path::Path>) -> 
 }
 
 fn refused(message: &str) -> Failure {
-    Failure::lost(message).as_kind(ErrorKind::Unauthorized)
+    Failure::lost(message).of_kind(ErrorKind::Unauthorized)
 }

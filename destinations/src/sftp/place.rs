@@ -126,7 +126,7 @@ impl Place {
         let failure = failure.at(&self.root.at(path));
         let full = failure.is_vague() && matches!(server.is_full(self.root.itself()), Ok(Some(true)));
         let failure = match full {
-            true => failure.as_kind(ErrorKind::Full).adding("the file system has no space left"),
+            true => failure.of_kind(ErrorKind::Full).adding("the file system has no space left"),
             false => failure,
         };
         failure.breaking()
