@@ -73,6 +73,9 @@ pub struct Manifest {
     pub columns: Vec<Column>,
     /// Parts; paths relative to the manifest.
     pub files: Vec<DeliveredFile>,
+    /// The manifest itself, where it was read back from a target; no part of what is written.
+    #[serde(skip)]
+    pub stands_at: Option<Extra>,
 }
 
 /// A column of the published files.

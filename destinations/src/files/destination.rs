@@ -12,7 +12,7 @@ use super::{
     names::{Names, is_manifest, seen_from_root},
     publication::FilesPublication,
     sealed::{Body, SealedPart, TICKET_VERSION},
-    verify::{read_whole, verify_file, verify_size},
+    verify::{read_whole, verify_file, verify_manifest, verify_size},
 };
 use crate::contract::{
     Capabilities, Delivered, DeliveredFile, Depth, Destination, Error, ErrorKind, Extra, Manifest, Part, PartState,
@@ -127,6 +127,7 @@ impl<S: Store> FilesDestination<S> {
                 for file in &mut manifest.files {
                     file.path = seen_from_root(path, &file.path);
                 }
+                manifest.stands_at = Some(Extra { path: path.to_owned(), bytes: text.len() as u64 });
                 Ok(Some(manifest))
             }
             Err(error) => {
@@ -207,9 +208,19 @@ impl<S: Store> Destination for FilesDestination<S> {
         let store = self.store.as_ref();
         let work: Vec<_> = files.iter().map(|file| verify_file(store, file, depth)).collect();
         let mut parts: Vec<Part> = stream::iter(work).buffered(AT_ONCE).try_collect().await?;
-        for extra in extras {
-            parts.push(verify_size(store, &extra.path, extra.bytes).await?);
-        }
+        let only = extras.iter().filter(|extra| is_manifest(&extra.path)).count() == 1;
+        let work: Vec<_> = extras
+            .iter()
+            .map(|extra| async move {
+                match depth {
+                    Depth::Whole if is_manifest(&extra.path) && extra.bytes <= LARGEST_MANIFEST => {
+                        verify_manifest(store, extra, files, only).await
+                    }
+                    _ => verify_size(store, &extra.path, extra.bytes).await,
+                }
+            })
+            .collect();
+        parts.extend(stream::iter(work).buffered(AT_ONCE).try_collect::<Vec<_>>().await?);
         Ok(parts)
     }
 

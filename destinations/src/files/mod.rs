@@ -9,6 +9,7 @@
 //! ```
 
 mod check;
+mod count;
 mod destination;
 mod names;
 mod options;

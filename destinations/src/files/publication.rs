@@ -122,6 +122,7 @@ impl<S: Store> FilesPublication<S> {
             counts: account,
             columns: columns.collect(),
             files: files.collect(),
+            stands_at: None,
         };
         let mut text = serde_json::to_string_pretty(&manifest)
             .map_err(|error| Error::new(ErrorKind::Internal, "write the manifest").caused_by(error))?;

@@ -1,10 +1,19 @@
 //! Reading back, in bounded memory.
 
-use futures::{StreamExt, TryStreamExt};
-use sha2::{Digest, Sha256};
+use std::collections::HashMap;
 
-use super::{Stat, Store};
-use crate::contract::{DeliveredFile, Depth, Error, ErrorKind, Part, PartState};
+use futures::{StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+
+use super::{
+    Stat, Store,
+    count::{Kind, Seen, count},
+    names::seen_from_root,
+};
+use crate::contract::{DeliveredFile, Depth, Error, ErrorKind, Extra, Manifest, Part, PartState};
+
+/// Chunks of a part that wait to be looked at.
+const AHEAD: usize = 4;
 
 /// Compares a part with what was delivered: its size, and, when asked to, every byte by its hash; else what the server
 /// says of it with what it said when the part became visible.
@@ -17,8 +26,9 @@ pub(super) async fn verify_file<S: Store>(store: &S, file: &DeliveredFile, depth
     if part.state != PartState::Ok || depth == Depth::Quick {
         return Ok(part);
     }
-    let state = match hash(store, &file.path).await {
-        Ok(found) if found == file.sha256 => PartState::Ok,
+    let state = match look(store, &file.path).await {
+        Ok(seen) if seen.sha256 != file.sha256 => PartState::Differs,
+        Ok(seen) if seen.rows.is_none_or(|rows| rows.may_be(file.rows)) => PartState::Ok,
         Ok(_) => PartState::Differs,
         Err(error) => state_of(error)?,
     };
@@ -49,13 +59,59 @@ fn state_of(error: Error) -> Result<PartState, Error> {
     }
 }
 
-async fn hash<S: Store>(store: &S, path: &str) -> Result<String, Error> {
+/// Reads a part through once, for its hash and its rows. Both are taken on a thread that may compute for long, a few chunks
+/// behind the one that reads.
+async fn look<S: Store>(store: &S, path: &str) -> Result<Seen, Error> {
     let mut content = store.read(path).await?;
-    let mut hash = Sha256::new();
+    let (sender, receiver) = mpsc::channel(AHEAD);
+    let kind = Kind::of(path);
+    let counting = tokio::task::spawn_blocking(move || count(kind, receiver));
+    let mut read = Ok(());
     while let Some(bytes) = content.next().await {
-        hash.update(&bytes?);
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                read = Err(error);
+                break;
+            }
+        };
+        if sender.send(bytes).await.is_err() {
+            break;
+        }
     }
-    Ok(faster_hex::hex_string(&hash.finalize()))
+    drop(sender);
+    let seen = counting.await.map_err(|_| Error::new(ErrorKind::Internal, "count the rows of a part"))?;
+    read.map(|()| seen)
+}
+
+/// Compares a manifest with the parts of its publish: it must be one, and say of each part that it names what the
+/// receipt says. A publish's only manifest names all of its parts.
+pub(super) async fn verify_manifest<S: Store>(
+    store: &S,
+    extra: &Extra,
+    files: &[DeliveredFile],
+    only: bool,
+) -> Result<Part, Error> {
+    let part = verify_size(store, &extra.path, extra.bytes).await?;
+    if part.state != PartState::Ok {
+        return Ok(part);
+    }
+    let state = match read_whole(store, &extra.path).await {
+        Ok(text) if agrees(&extra.path, &text, files, only) => PartState::Ok,
+        Ok(_) => PartState::Differs,
+        Err(error) => state_of(error)?,
+    };
+    Ok(Part { state, ..part })
+}
+
+fn agrees(path: &str, text: &[u8], files: &[DeliveredFile], only: bool) -> bool {
+    let Ok(manifest) = serde_json::from_slice::<Manifest>(text) else { return false };
+    let said: HashMap<String, &DeliveredFile> =
+        manifest.files.iter().map(|file| (seen_from_root(path, &file.path), file)).collect();
+    let same = |file: &DeliveredFile, said: &DeliveredFile| {
+        (file.rows, file.bytes, &file.sha256) == (said.rows, said.bytes, &said.sha256)
+    };
+    files.iter().all(|file| said.get(&file.path).map_or(!only, |said| same(file, said)))
 }
 
 /// A small object, whole.
