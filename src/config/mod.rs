@@ -28,8 +28,8 @@ pub use cron::Cron;
 pub use load::{Surroundings, load, load_in, survey};
 pub use model::{
     Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,
-    OnDelete, Part, Rapid, Refresh, Rule, Scope, Segment, SendOps, Service, Sql, Table, TableFormat, Take, Target,
-    Token,
+    OnDelete, Origin, Part, Rapid, Refresh, Rule, Scope, Segment, SendOps, Service, Sql, Table, TableFormat, Take,
+    Target, Token,
 };
 pub use places::Places;
 pub use problem::{Code, Problem, Problems};

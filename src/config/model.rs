@@ -1,7 +1,7 @@
 //! The checked config: every reference resolved by name, every default filled in, no I/O left to do.
 //! SQL stays text with the place it came from; [`resolve`](crate::resolve) plans it.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use herald_destinations::{
     contract::{self, Mode, RetryPolicy},
@@ -153,6 +153,24 @@ pub struct Target {
     pub name: String,
     /// Checked options of its kind.
     pub config: Box<dyn contract::Config>,
+    /// What that was made from.
+    pub origin: Origin,
+}
+
+/// What a target was made from: enough to make it again once the config says otherwise. Holds secrets, so that its `Debug`
+/// shows nothing of it.
+#[derive(Clone)]
+pub struct Origin {
+    /// The options, substitutions done, `type` left out.
+    pub options: serde_json::Value,
+    /// What relative paths among them start from.
+    pub folder: PathBuf,
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Origin(…)")
+    }
 }
 
 /// segment + attributes → target.

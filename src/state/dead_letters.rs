@@ -140,19 +140,6 @@ impl State {
             .await?;
         u64::try_from(count).map_err(StateError::internal)
     }
-
-    /// Erases the dead letters of an activation.
-    ///
-    /// # Errors
-    /// When the state can't be written.
-    pub async fn forget_dead_letters(&self, activation: &str) -> Result<(), StateError> {
-        let mut transaction = self.write().await?;
-        sqlx::query("DELETE FROM dead_letters WHERE activation = ?1")
-            .bind(activation)
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction.commit().await?)
-    }
 }
 
 fn read(columns: Columns) -> Result<DeadLetterRow, StateError> {

@@ -20,12 +20,12 @@ pub struct History {
     pub good: Option<DateTime<Utc>>,
 }
 
-/// Publishes since the last teardown that were through: `number` and when they began.
+/// Publishes since the last teardown that were through: when they began. Tearing down a former place ends nothing here.
 const THROUGH: &str = "
     SELECT json_extract(receipt, '$.started_at') FROM publishes
     WHERE activation = ?1 AND status IN ('succeeded', 'partial', 'blocked', 'failed')
       AND number > (SELECT coalesce(max(number), 0) FROM publishes
-                    WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded')
+                    WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded' AND place IS NULL)
       AND coalesce(json_extract(receipt, '$.error.code'), '') <> 'interrupted'";
 
 impl State {
@@ -65,7 +65,8 @@ impl State {
     async fn full_before(&self, activation: &str) -> Result<Option<DateTime<Utc>>, StateError> {
         let found: Option<Option<String>> = sqlx::query_scalar(
             "SELECT full_before FROM activations WHERE name = ?1 AND NOT EXISTS (
-                 SELECT 1 FROM publishes WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded')",
+                 SELECT 1 FROM publishes WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded'
+                   AND place IS NULL)",
         )
         .bind(activation)
         .fetch_optional(self.read())
@@ -153,13 +154,13 @@ mod tests {
             rows: 1,
             publish: last,
         };
-        state.take_over("gold", &row).await.unwrap();
+        state.take_over("gold", &row, &[]).await.unwrap();
         assert_eq!(full("silver").await, Some(second(2)));
         assert_eq!(state.history("silver").await.unwrap().good, None);
         publish_as("silver", &state, 4, Scheduled, Mode::Incremental, Status::Succeeded).await;
         assert_eq!(full("silver").await, Some(second(2)), "the first publish sent changes alone");
         row.activation = "bronze".to_owned();
-        state.take_over("silver", &row).await.unwrap();
+        state.take_over("silver", &row, &[]).await.unwrap();
         publish_as("bronze", &state, 5, Scheduled, Mode::Incremental, Status::Succeeded).await;
         assert_eq!(full("bronze").await, Some(second(2)), "over two names");
         publish_as("bronze", &state, 6, Manual, Mode::Full, Status::Succeeded).await;

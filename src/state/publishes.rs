@@ -83,10 +83,11 @@ impl State {
             finished_at: None,
             override_reason: new.override_reason,
             error: None,
+            taken_back: None,
         };
         sqlx::query(
-            "INSERT INTO publishes (id, activation, sequence, kind, status, queued_at, receipt)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            "INSERT INTO publishes (id, activation, owner, sequence, kind, status, queued_at, receipt)
+             VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)",
         )
         .bind(receipt.id.to_string())
         .bind(&receipt.activation)
@@ -207,13 +208,14 @@ impl State {
 pub(super) async fn store(transaction: &mut Transaction<'static, Sqlite>, receipt: &Receipt) -> Result<(), StateError> {
     let ended = has_ended(receipt.status);
     let stored = sqlx::query(
-        "UPDATE publishes SET status = ?2, receipt = ?3
+        "UPDATE publishes SET status = ?2, receipt = ?3, objects = CASE WHEN ?5 THEN 'standing' ELSE objects END
          WHERE id = ?1 AND (?4 OR status IN ('queued', 'running'))",
     )
     .bind(receipt.id.to_string())
     .bind(status_word(receipt.status))
     .bind(serde_json::to_string(receipt)?)
     .bind(ended)
+    .bind(!receipt.files.is_empty() || !receipt.extras.is_empty())
     .execute(&mut **transaction)
     .await?;
     if stored.rows_affected() == 0 {

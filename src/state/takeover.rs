@@ -9,15 +9,21 @@ const WHO: &str = "herald";
 
 impl State {
     /// Hands over what is remembered of `former` to the activation that `snapshot` names, in one transaction: the snapshot,
-    /// the sequence, whether it is paused, and when everything was last sent. `former` is deleted then, without a snapshot or dead letters; its
-    /// publishes stay under its name.
+    /// the sequence, whether it is paused, and when everything was last sent; the objects that it published, and the
+    /// places that it did. `pointers` are the snapshots of former places, by identity, under the new name. `former` is deleted then, without a snapshot or dead letters; its
+    /// receipts stay under its name.
     ///
     /// Dead letters are not handed over, since what they hold is sealed for their activation; whatever is still refused
     /// is refused again by the next publish.
     ///
     /// # Errors
     /// When the state can't be written.
-    pub async fn take_over(&self, former: &str, snapshot: &SnapshotRow) -> Result<(), StateError> {
+    pub async fn take_over(
+        &self,
+        former: &str,
+        snapshot: &SnapshotRow,
+        pointers: &[(String, serde_json::Value)],
+    ) -> Result<(), StateError> {
         // The caller holds the lock of `former`, so that no publish of it comes between.
         let full = self.history(former).await?.full;
         let mut transaction = self.write().await?;
@@ -33,6 +39,20 @@ impl State {
         .execute(&mut *transaction)
         .await?;
         snapshots::store(&mut transaction, snapshot).await?;
+        for moved in [
+            "UPDATE publishes SET owner = ?2 WHERE owner = ?1 AND objects IS NOT NULL",
+            "UPDATE places SET activation = ?2 WHERE activation = ?1",
+        ] {
+            sqlx::query(moved).bind(former).bind(&snapshot.activation).execute(&mut *transaction).await?;
+        }
+        for (identity, pointer) in pointers {
+            sqlx::query("UPDATE places SET pointer = ?3 WHERE activation = ?1 AND identity = ?2")
+                .bind(&snapshot.activation)
+                .bind(identity)
+                .bind(serde_json::to_string(pointer)?)
+                .execute(&mut *transaction)
+                .await?;
+        }
         for forgotten in [
             "DELETE FROM snapshots WHERE activation = ?1",
             "DELETE FROM dead_letters WHERE activation = ?1",

@@ -6,7 +6,7 @@ use herald_destinations::contract::{ConfigError, Kind};
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Code, Problem, Target};
+use crate::config::{Code, Origin, Problem, Target};
 
 impl Lowering<'_> {
     pub(super) fn targets(&mut self, entries: Map<String, Json>, kinds: &[&dyn Kind]) -> BTreeMap<String, Target> {
@@ -17,8 +17,11 @@ impl Lowering<'_> {
                 lowering.names.without_files.insert(name.clone(), kind.name());
             }
             let options = Json::Object(options);
-            match kind.parse(options.clone(), &lowering.folder(&format!("{at}.type"))) {
-                Ok(config) => Some(Target { name, config }),
+            let folder = lowering.folder(&format!("{at}.type"));
+            // Wherever a later process is started, the same files are found.
+            let folder = std::path::absolute(&folder).unwrap_or(folder);
+            match kind.parse(options.clone(), &folder) {
+                Ok(config) => Some(Target { name, config, origin: Origin { options, folder } }),
                 Err(error) => {
                     let at = if error.key.is_empty() { at } else { format!("{at}.{}", error.key) };
                     if quotes(&error, &options) {
