@@ -41,6 +41,7 @@ pub(super) fn render(receipt: &Receipt, style: Style) -> String {
     let mut out = String::new();
     head(&mut out, receipt, style);
     sums(&mut out, receipt, style);
+    taken_back(&mut out, receipt);
     files(&mut out, receipt, style);
     foot(&mut out, receipt, style);
     out.truncate(out.trim_end().len());
@@ -133,6 +134,21 @@ fn block(out: &mut String, lines: &[Line<'_>], width: usize, style: Style) {
 fn width(counts: &Account) -> usize {
     let sent = counts.added + counts.updated + counts.removed;
     text::count(counts.resolved.max(sent).max(counts.suppressed)).len().max(6)
+}
+
+/// What a teardown took back of objects.
+fn taken_back(out: &mut String, receipt: &Receipt) {
+    let Some(taken) = &receipt.taken_back else { return };
+    let _ = writeln!(out, "\n  {} removed", text::plural(taken.removed, "object"));
+    if taken.shared > 0 {
+        let _ = writeln!(out, "  {} left: receipts of other activations name them, too", text::count(taken.shared));
+    }
+    if taken.left > 0 {
+        let _ = writeln!(out, "  {} could not be removed", text::count(taken.left));
+        for path in &taken.left_paths {
+            let _ = writeln!(out, "    {path}");
+        }
+    }
 }
 
 fn files(out: &mut String, receipt: &Receipt, style: Style) {

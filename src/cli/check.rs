@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use herald_destinations::contract::Mode;
 use serde::Serialize;
 
 use super::{
@@ -25,10 +26,19 @@ struct Checked {
     segments: usize,
     targets: usize,
     activations: usize,
+    /// What is valid and yet does not do what it seems to.
+    warnings: Vec<Warning>,
     /// With `--connect`: every target, and what came of reaching it.
     connections: Vec<Connection>,
     /// None, or there would be an `error` in place of this document.
     problems: [(); 0],
+}
+
+/// Something in the config that has no effect.
+#[derive(Debug, Serialize)]
+struct Warning {
+    at: String,
+    message: &'static str,
 }
 
 /// A target, reached for.
@@ -48,6 +58,7 @@ pub(super) async fn run(global: &Global, args: &Check, output: Output) -> Result
         segments: config.segments.len(),
         targets: config.targets.len(),
         activations: config.activations.len(),
+        warnings: warnings(&config),
         connections: Vec::new(),
         problems: [],
     };
@@ -75,6 +86,18 @@ async fn sound(global: &Global) -> Result<Config, Stop> {
     if problems.is_empty() { Ok(config) } else { Err(Stop::Config(problems.sorted())) }
 }
 
+fn warnings(config: &Config) -> Vec<Warning> {
+    let idle = config.activations.values().filter(|activation| {
+        activation.keep.is_some() && activation.mode == Mode::Incremental && activation.resync.is_none()
+    });
+    idle.map(|activation| Warning {
+        at: format!("activations.{}.files.keep", activation.name),
+        message: "nothing is ever removed unless somebody publishes with `--full`: whatever followed the newest full \
+                  publish stays; add `resync`",
+    })
+    .collect()
+}
+
 async fn connect(config: &Config) -> Vec<Connection> {
     let reached = config.targets.values().map(|target| async move {
         let probe = async { target.config.connect(context::patience().into()).await?.probe().await };
@@ -95,6 +118,12 @@ fn render(checked: &Checked, output: Output) -> String {
         number(checked.targets, "target"),
         number(checked.activations, "activation"),
     )];
+    lines.extend(
+        checked
+            .warnings
+            .iter()
+            .map(|warning| format!("{}  {}: {}", style.paint(Colour::Yellow, "warning"), warning.at, warning.message)),
+    );
     lines.extend(checked.connections.iter().map(|connection| match &connection.error {
         None => {
             format!("{}  target {} ({})", style.paint(Colour::Green, "reached"), connection.target, connection.kind)

@@ -7,7 +7,9 @@ use super::{
     args::{Delete, Global},
     context,
     exit::{Exit, Stop},
+    interrupt,
     output::Output,
+    progress::Meter,
     text,
 };
 use crate::config::OnDelete;
@@ -15,14 +17,15 @@ use crate::config::OnDelete;
 pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Result<Exit, Stop> {
     let (config, publisher) = context::publisher(global).await?;
     let name = args.activation.as_str();
-    context::activation(&config, name)?;
+    let activation = context::activation(&config, name)?;
     let on_delete = match (args.purge, args.keep) {
         (true, _) => Some(OnDelete::Purge),
         (_, true) => Some(OnDelete::Keep),
         _ => None,
     };
-    let withdrawal = publisher.plan_delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
     if args.plan {
+        let withdrawal =
+            publisher.plan_delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
         if output.json() {
             output.document(&withdrawal)?;
             return Ok(Exit::Done);
@@ -33,11 +36,29 @@ pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Resul
             (objects, _) => format!("{name}: {} would be removed from the target", text::plural(objects, "object")),
         }];
         lines.extend(withdrawal.paths.iter().map(|path| format!("  {path}")));
+        for place in &withdrawal.elsewhere {
+            let (objects, members) = (place.paths.len() as u64, place.members);
+            lines.push(format!(
+                "at the former place of target {}: {} and {} would be removed",
+                place.target,
+                text::plural(objects, "object"),
+                text::plural(members, "member")
+            ));
+            lines.extend(place.paths.iter().map(|path| format!("  {path}")));
+        }
         output.text(lines.join("\n"))?;
         return Ok(Exit::Done);
     }
-    context::audit(publisher.state(), "delete", name, Some(withdrawal.data.to_owned())).await?;
-    let receipt = publisher.delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
+    let data = match on_delete.unwrap_or(activation.on_delete) {
+        OnDelete::Purge => "purge",
+        OnDelete::Keep => "keep",
+    };
+    context::audit(publisher.state(), "delete", name, Some(data.to_owned())).await?;
+    let cancel = interrupt::token()?;
+    let meter = Meter::new(output.progress());
+    let torn_down = publisher.tear_down(name, on_delete, &meter, &cancel).await;
+    drop(meter);
+    let receipt = torn_down.map_err(|error| context::stopped(&config, error))?;
     if output.json() {
         output.document(&receipt)?;
     } else {

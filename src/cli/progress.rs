@@ -18,8 +18,8 @@ use crate::{
 };
 
 const OF_SO_MANY: &str =
-    "{spinner:.cyan} {msg:<10} {wide_bar:.cyan/dim} {human_pos} of {human_len} rows  {rate}  {eta} left";
-const SO_MANY: &str = "{spinner:.cyan} {msg:<10} {human_pos} rows  {rate}  {elapsed}";
+    "{spinner:.cyan} {msg:<10} {wide_bar:.cyan/dim} {human_pos} of {human_len} {unit}  {rate}  {eta} left";
+const SO_MANY: &str = "{spinner:.cyan} {msg:<10} {human_pos} {unit}  {rate}  {elapsed}";
 /// The bar moves at least so often.
 const TICK: Duration = Duration::from_millis(120);
 /// Between two log lines of one phase.
@@ -45,6 +45,7 @@ struct Lines {
 #[derive(Debug)]
 struct At {
     phase: &'static str,
+    unit: &'static str,
     expected: Option<u64>,
     began: Instant,
     told: Instant,
@@ -56,13 +57,19 @@ impl Meter {
             Progress::None => Kind::None,
             Progress::Bar => {
                 let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-                bar.set_style(style(SO_MANY));
+                bar.set_style(style(SO_MANY, "rows"));
                 bar.enable_steady_tick(TICK);
                 Kind::Bar(bar.clone(), telemetry::show(bar))
             }
             Progress::Lines => Kind::Lines(Lines {
                 rows: AtomicU64::new(0),
-                at: Mutex::new(At { phase: "", expected: None, began: Instant::now(), told: Instant::now() }),
+                at: Mutex::new(At {
+                    phase: "",
+                    unit: "rows",
+                    expected: None,
+                    began: Instant::now(),
+                    told: Instant::now(),
+                }),
             }),
         })
     }
@@ -74,11 +81,14 @@ const fn word(phase: Phase) -> &'static str {
         Phase::Resolving => "resolving",
         Phase::Delivering => "delivering",
         Phase::Committing => "committing",
+        Phase::Removing => "removing",
+        Phase::Verifying => "verifying",
     }
 }
 
 impl publish::Progress for Meter {
     fn phase(&self, phase: Phase, expected: Option<u64>) {
+        let unit = unit(phase);
         let phase = word(phase);
         match &self.0 {
             Kind::Bar(bar, _) => {
@@ -86,20 +96,20 @@ impl publish::Progress for Meter {
                 bar.set_message(phase);
                 match expected {
                     Some(rows) => {
-                        bar.set_style(style(OF_SO_MANY));
+                        bar.set_style(style(OF_SO_MANY, unit));
                         bar.set_length(rows);
                     }
                     None => {
-                        bar.set_style(style(SO_MANY));
+                        bar.set_style(style(SO_MANY, unit));
                         bar.unset_length();
                     }
                 }
             }
             Kind::Lines(lines) => {
                 let mut at = lines.at.lock().unwrap_or_else(PoisonError::into_inner);
-                *at = At { phase, expected, began: Instant::now(), told: Instant::now() };
+                *at = At { phase, unit, expected, began: Instant::now(), told: Instant::now() };
                 lines.rows.store(0, Ordering::Relaxed);
-                tracing::info!(phase, rows = expected, "phase begins");
+                tracing::info!(phase, unit, of = expected, "phase begins");
             }
             Kind::None => {}
         }
@@ -127,21 +137,33 @@ fn tell(at: &At, done: u64) {
     let left = at.expected.and_then(|all| all.saturating_sub(done).checked_div(rate));
     tracing::info!(
         phase = at.phase,
-        rows = done,
+        unit = at.unit,
+        done,
         of = at.expected,
-        rows_per_second = rate,
+        per_second = rate,
         seconds_left = left,
         "under way"
     );
 }
 
-fn style(template: &str) -> ProgressStyle {
+/// What a phase counts.
+const fn unit(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Removing | Phase::Verifying => "objects",
+        Phase::Waiting | Phase::Resolving | Phase::Delivering | Phase::Committing => "rows",
+    }
+}
+
+fn style(template: &str, unit: &'static str) -> ProgressStyle {
     ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━━─")
-        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        .with_key("unit", move |_: &ProgressState, out: &mut dyn Write| {
+            let _ = out.write_str(unit);
+        })
+        .with_key("rate", move |state: &ProgressState, out: &mut dyn Write| {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people")]
-            let _ = write!(out, "{} rows/s", HumanCount(state.per_sec() as u64));
+            let _ = write!(out, "{} {unit}/s", HumanCount(state.per_sec() as u64));
         })
 }
 

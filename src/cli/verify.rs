@@ -11,6 +11,7 @@ use super::{
     context,
     exit::{Exit, Stop},
     output::{Colour, Output},
+    progress::Meter,
     text::{self, Table},
 };
 use crate::publish::Verification;
@@ -38,7 +39,9 @@ pub(super) async fn run(global: &Global, args: &Verify, output: Output) -> Resul
         context::activation(&config, name)?;
     }
     let depth = if args.quick { Depth::Quick } else { Depth::Whole };
-    let found = publisher.verify(args.of.as_deref(), depth).await;
+    let meter = Meter::new(output.progress());
+    let found = publisher.verify(args.of.as_deref(), depth, &meter).await;
+    drop(meter);
     let found = found.map_err(|error| context::stopped(&config, error))?;
     let findings =
         Findings { ok: found.iter().all(Verification::is_clean), parts: found.into_iter().flat_map(parts).collect() };

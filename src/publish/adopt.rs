@@ -118,11 +118,11 @@ impl Adoption<'_> {
         let (replayed, from) = match keys {
             Some(file) => (self.replay_keys(file, folder).await?, AdoptedFrom::Keys),
             None => {
-                let chain = chain(&self.activation.name, manifests)?;
+                let chain = chain(&self.activation.name, manifests.clone())?;
                 (self.replay_manifests(&destination, &chain, folder).await?, AdoptedFrom::Manifests)
             }
         };
-        let members = self.record(target, &replayed, last).await?;
+        let members = self.record(target, &replayed, last, &manifests).await?;
         Ok(Adopted { activation: self.activation.name.clone(), members, sequence: last, from })
     }
 
@@ -231,12 +231,24 @@ impl Adoption<'_> {
 
     /// Writes the snapshot and puts it in force, with a receipt of its own that moves no record. Its sequence, and so that
     /// of every publish after it, is past the last one that consumers have seen. Returns how many members it holds.
-    async fn record(&self, target: &Target, replayed: &Replayed, last: Option<u64>) -> Result<u64, Failure> {
+    ///
+    /// It names the objects of all manifests that it found, so that they can be verified, expire and be taken back.
+    async fn record(
+        &self,
+        target: &Target,
+        replayed: &Replayed,
+        last: Option<u64>,
+        manifests: &[Manifest],
+    ) -> Result<u64, Failure> {
         let (publisher, activation) = (self.publisher, self.activation);
         let mut receipt = publisher.queue_recovery(activation).await?;
         if let Some(last) = last.filter(|last| receipt.sequence <= *last) {
             publisher.state.renumber(&mut receipt, last).await?;
         }
+        let identity = publisher.identity(activation, target);
+        // What another place holds stays known, for its teardown.
+        publisher.state.leave_others(&activation.name, &identity, chrono::Utc::now()).await?;
+        publisher.state.begin(&receipt, &identity, &publisher.definition(activation, target)?).await?;
         let written = self.write(replayed, receipt.sequence);
         receipt.finished_at = Some(chrono::Utc::now());
         let pointer = match written {
@@ -247,15 +259,13 @@ impl Adoption<'_> {
             }
         };
         receipt.status = Status::Succeeded;
+        receipt.files = manifests.iter().flat_map(|manifest| manifest.files.iter().cloned()).collect();
+        receipt.extras = manifests.iter().filter_map(|manifest| manifest.stands_at.clone()).collect();
+        receipt.bytes = receipt.files.iter().map(|file| file.bytes).sum();
         let members = pointer.members;
         let standing = Standing::new(activation, self.plan, pointer, last);
-        let pending = Pending {
-            receipt: receipt.clone(),
-            identity: publisher.identity(activation, target),
-            standing,
-            sending: None,
-            looked: Looked::At(Vec::new()),
-        };
+        let pending =
+            Pending { receipt: receipt.clone(), identity, standing, sending: None, looked: Looked::At(Vec::new()) };
         publisher.acknowledge(&receipt, pending).await?;
         Ok(members)
     }

@@ -44,12 +44,10 @@ impl Run<'_> {
     async fn before_in(&self, mode: Mode, tries: u32) -> Result<Before, Failure> {
         let (publisher, plan) = (self.publisher, &self.plan);
         let row = publisher.stands_on(self.activation, self.target).await?;
-        // Another place, or another table: what is held there says nothing of this one.
-        let (found, identity) = (row.is_some(), publisher.identity(self.activation, self.target));
+        // Another place, or another table: what is held there says nothing of this one. A publish has left it by now; a
+        // preview only looks.
+        let identity = publisher.identity(self.activation, self.target);
         let row = row.filter(|row| row.identity == identity);
-        if found && row.is_none() {
-            tracing::warn!("the target or the table changed: beginning anew, and leaving what the former one holds");
-        }
         let owner = row.as_ref().map_or_else(|| self.activation.name.clone(), |row| row.activation.clone());
         let standing: Option<Standing> =
             row.map(|row| serde_json::from_value(row.pointer)).transpose().map_err(|error| Failure {

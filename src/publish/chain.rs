@@ -62,6 +62,7 @@ mod tests {
             counts: Account::default(),
             columns: Vec::new(),
             files: Vec::new(),
+            stands_at: None,
         }
     }
 

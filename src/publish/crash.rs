@@ -32,6 +32,15 @@ pub const MOMENTS: [&str; 16] = [
     RECOVERED,
 ];
 
+/// Moments of taking objects back, which is no part of delivering.
+pub const REMOVALS: [&str; 3] = [LEAVING, REMOVING, REMOVED];
+
+/// It is on record that objects are about to go.
+pub(super) const LEAVING: &str = "leaving";
+/// Some objects are about to be removed.
+pub(super) const REMOVING: &str = "removing";
+/// They are removed, and only this process knows.
+pub(super) const REMOVED: &str = "removed";
 /// The publish is on record.
 pub(super) const QUEUED: &str = "queued";
 /// All sources are read.

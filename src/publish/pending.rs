@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Failure, Ledger, Publisher, Receipt, Status, code, crash, ledger::conserve, run::Run, standing::Standing};
 use crate::{
-    snapshot::Layer,
+    snapshot::{Layer, Pointer},
     state::{Looked, SnapshotRow},
 };
 
@@ -86,7 +86,17 @@ impl Publisher {
         };
         self.state.acknowledge(receipt, Some(&row), &pending.looked).await?;
         crash::point(crash::ACKNOWLEDGED).await;
-        self.snapshots()?.sweep(&receipt.activation, &[&pending.standing.pointer])
+        self.sweep(&receipt.activation, Some(&pending.standing.pointer)).await
+    }
+
+    /// Removes files of an activation that neither its snapshot nor that of a former place names.
+    pub(super) async fn sweep(&self, activation: &str, current: Option<&Pointer>) -> Result<(), Failure> {
+        let places = self.state.places(activation).await?;
+        let former = places.into_iter().filter_map(|place| place.pointer);
+        let former: Vec<Standing> =
+            former.map(serde_json::from_value).collect::<Result<_, _>>().map_err(code::internal)?;
+        let kept: Vec<&Pointer> = former.iter().map(|standing| &standing.pointer).chain(current).collect();
+        self.snapshots()?.sweep(activation, &kept)
     }
 }
 

@@ -11,13 +11,17 @@ pub enum Phase {
     Delivering,
     /// Makes it visible.
     Committing,
+    /// Takes back what was delivered; counts objects.
+    Removing,
+    /// Reads back what was delivered; counts objects.
+    Verifying,
 }
 
 /// Watches a publish. Called from any thread, often: it only notes.
 pub trait Progress: Send + Sync + std::fmt::Debug {
-    /// A phase begins; `total` is how many rows it has, as far as is known.
+    /// A phase begins; `total` is how many rows, or objects, it has, as far as is known.
     fn phase(&self, phase: Phase, total: Option<u64>);
-    /// So many more rows of the phase are done.
+    /// So many more rows, or objects, of the phase are done.
     fn advance(&self, rows: u64);
 }
 

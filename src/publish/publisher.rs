@@ -1,17 +1,22 @@
 //! Who publishes: config, state, snapshots and engine of one process.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch};
+use super::{
+    Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch, teardown::Watch,
+};
 use crate::{
     config::{Activation, Code, Config, Target},
     resolve::{Fault, PublishPlan, Resolver},
     snapshot::{Keys, MemberKeys, SnapshotStore},
     state::{ActivationLock, ActivationState, NewPublish, State},
 };
+
+/// A publish looks so often whether its activation is being deleted.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Publishes the activations of one config from one data folder.
 #[derive(Debug)]
@@ -107,6 +112,11 @@ impl Publisher {
         }
         self.snapshots()?;
         let _lock = self.lock(&activation.name, request.wait, cancel, progress).await?;
+        // A teardown may have come first.
+        match self.state.activation_state(&activation.name).await.map_err(Failure::from)? {
+            ActivationState::Active => {}
+            ActivationState::Deleting | ActivationState::Deleted => return Err(deleted(&activation.name).into()),
+        }
         self.take_over(activation, target, request.wait, cancel, progress).await?;
         self.settle(activation, target).await?;
         let mode = match request.kind {
@@ -130,19 +140,54 @@ impl Publisher {
             Err(faults) if request.unattended => return Ok(self.unplanned(queued, &faults).await?),
             Err(faults) => return Err(PublishError::Config(faults)),
         };
+        self.leave_former_places(activation, target, Watch { progress, cancel }).await?;
         progress.phase(Phase::Resolving, None);
         let members = named(request, mode, &plan)?;
         let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
         receipt.status = Status::Running;
         receipt.started_at = Some(chrono::Utc::now());
         receipt.attempts = 1;
-        self.state.save(&receipt).await.map_err(Failure::from)?;
+        let definition = self.definition(activation, target)?;
+        self.state.begin(&receipt, &self.identity(activation, target), &definition).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
         let retries = activation.retry.into();
-        let run =
-            Run { publisher: self, activation, target, full: request.full, plan, members, retries, progress, cancel };
-        let run = run.record(receipt);
-        tracing::Instrument::instrument(run, span).await
+        let stop = cancel.child_token();
+        let run = Run {
+            publisher: self,
+            activation,
+            target,
+            full: request.full,
+            plan,
+            members,
+            retries,
+            progress,
+            cancel: &stop,
+        };
+        let publish = async {
+            let receipt = run.record(receipt).await?;
+            if matches!(receipt.status, Status::Succeeded | Status::Partial) {
+                self.expire(activation, target, &stop).await;
+            }
+            Ok::<_, PublishError>(receipt)
+        };
+        let publish = Box::pin(tracing::Instrument::instrument(publish, span));
+        tokio::select! {
+            biased;
+            done = publish => done,
+            () = self.stop_when_deleted(&activation.name, &stop) => Err(deleted(&activation.name).into()),
+        }
+    }
+
+    /// Stops a publish once its activation is being deleted, by whatever process. Never returns.
+    async fn stop_when_deleted(&self, activation: &str, stop: &CancellationToken) {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            // A state that can't be read now is asked again.
+            if self.state.activation_state(activation).await.is_ok_and(|state| state != ActivationState::Active) {
+                stop.cancel();
+                return std::future::pending().await;
+            }
+        }
     }
 
     /// A publish that failed because its config does not plan against its sources as they are.

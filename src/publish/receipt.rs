@@ -54,6 +54,22 @@ pub struct Receipt {
     pub override_reason: Option<String>,
     /// Why it did not succeed.
     pub error: Option<Failure>,
+    /// Of a teardown that took objects back: what became of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<TakenBack>,
+}
+
+/// What became of the objects that were to be taken back.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TakenBack {
+    /// Gone now, by this teardown or before it.
+    pub removed: u64,
+    /// Left on purpose: receipts of another activation name them, too.
+    pub shared: u64,
+    /// Could not be removed, or were not tried any more.
+    pub left: u64,
+    /// The first of those that could not be removed.
+    pub left_paths: Vec<String>,
 }
 
 /// Why a publish ran.

@@ -1,9 +1,12 @@
 //! Settling what a crash left, before anything new is published.
 
-use herald_destinations::contract::{Mode, Ticket};
+use std::sync::Arc;
+
+use herald_destinations::contract::{Destination, Mode, Ticket};
 
 use super::{
     Failure, Ledger, PublishError, PublishKind, Publisher, Receipt, Status, code, crash,
+    former::patience,
     pending::{Pending, commit},
 };
 use crate::{
@@ -11,6 +14,14 @@ use crate::{
     snapshot::Answers,
     state::{ActivationLock, InFlight, NewPublish},
 };
+
+/// Where what was left is settled.
+struct At<'a> {
+    activation: &'a Activation,
+    target: &'a Target,
+    /// The identity of the place, where that is another than the activation goes to now.
+    former: Option<String>,
+}
 
 impl Publisher {
     /// Activations of the config with publishes in flight that nobody works on: their process died, or their commit failed.
@@ -63,26 +74,25 @@ impl Publisher {
         let InFlight { mut receipt, ticket, pending } = left;
         crash::point(crash::SETTLING).await;
         let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
-        let ours = |pending: &Pending| pending.identity == self.identity(activation, target);
+        // What was staged is where it was staged, wherever the activation goes by now.
+        let place =
+            self.state.place_of(receipt.id).await?.or_else(|| pending.as_ref().map(|pending| pending.identity.clone()));
+        let at = At { activation, target, former: place.filter(|place| *place != self.identity(activation, target)) };
         match (ticket, pending) {
             // The books alone say what became of it, whatever the target is by now.
             (Some(ticket), Some(pending)) if pending.sending.is_some() => {
-                let there = ours(&pending);
                 if self.settle_sending(&mut receipt, pending).await? {
                     return Ok(true);
                 }
-                if there {
-                    self.discard(activation, target, &ticket).await?;
-                }
+                self.discard(&at, &ticket).await?;
             }
             (Some(ticket), pending) => {
-                // What was sealed for a former target can't be committed from here.
-                if let Some(pending) = pending.filter(|pending| ticket.sealed && ours(pending))
-                    && self.settle_sealed(activation, target, &mut receipt, &ticket, pending).await?
+                if let Some(pending) = pending.filter(|_| ticket.sealed)
+                    && self.settle_sealed(&at, &mut receipt, &ticket, pending).await?
                 {
                     return Ok(true);
                 }
-                self.discard(activation, target, &ticket).await?;
+                self.discard(&at, &ticket).await?;
             }
             (None, _) => {}
         }
@@ -94,21 +104,24 @@ impl Publisher {
     /// Commits what was sealed. `false`: it can't be.
     async fn settle_sealed(
         &self,
-        activation: &Activation,
-        target: &Target,
+        at: &At<'_>,
         receipt: &mut Receipt,
         ticket: &Ticket,
         pending: Pending,
     ) -> Result<bool, Failure> {
-        let destination = self.connect(activation, target).await?;
-        match commit(destination.as_ref(), ticket, receipt, &pending).await {
+        let committed = match self.reach_staged(at).await {
+            Ok(destination) => commit(destination.as_ref(), ticket, receipt, &pending).await,
+            Err(failure) => Err(failure),
+        };
+        match committed {
             Ok(()) => {
                 receipt.finished_at = Some(chrono::Utc::now());
                 crash::point(crash::RECOVERED).await;
                 self.acknowledge(receipt, pending).await?;
                 Ok(true)
             }
-            Err(failure) if failure.retryable => Err(failure),
+            // A former place that does not answer must not hold up what is published elsewhere now.
+            Err(failure) if failure.retryable && at.former.is_none() => Err(failure),
             Err(failure) => {
                 tracing::error!(code = failure.code, error = failure.message, "can't be committed");
                 Ok(false)
@@ -139,13 +152,25 @@ impl Publisher {
         Ok(true)
     }
 
-    async fn discard(&self, activation: &Activation, target: &Target, ticket: &Ticket) -> Result<(), Failure> {
-        let destination = self.connect(activation, target).await?;
-        match destination.discard(ticket).await {
-            Err(error) if error.kind().passes() => Err(error.into()),
-            // The target is another one by now: what was staged at the former can't be reached from here.
-            Err(error) => {
-                tracing::warn!(%error, "what a publish staged could not be removed");
+    /// Connects to where something was staged.
+    async fn reach_staged(&self, at: &At<'_>) -> Result<Arc<dyn Destination>, Failure> {
+        let retry = if at.former.is_some() { patience(at.activation.retry) } else { at.activation.retry };
+        self.reach(at.activation, at.target, at.former.as_deref(), retry.into()).await
+    }
+
+    async fn discard(&self, at: &At<'_>, ticket: &Ticket) -> Result<(), Failure> {
+        let discarded = match self.reach_staged(at).await {
+            Ok(destination) => destination.discard(ticket).await.map_err(Failure::from),
+            Err(failure) => Err(failure),
+        };
+        match discarded {
+            Err(failure) if failure.retryable && at.former.is_none() => Err(failure),
+            Err(failure) => {
+                tracing::warn!(
+                    code = failure.code,
+                    error = failure.message,
+                    "what a publish staged could not be removed"
+                );
                 Ok(())
             }
             Ok(()) => Ok(()),
@@ -181,7 +206,7 @@ impl Publisher {
     }
 }
 
-fn died() -> Failure {
+pub(super) fn died() -> Failure {
     Failure {
         code: code::INTERRUPTED.into(),
         message: "the process ended before the publish did".into(),

@@ -64,7 +64,8 @@ impl Publisher {
         let pointer = self.snapshots()?.copy(was, &activation.name, &standing.pointer)?;
         let pointer = serde_json::to_value(Standing { pointer, ..standing }).map_err(code::internal)?;
         let row = SnapshotRow { activation: activation.name.clone(), pointer, ..row };
-        self.state.take_over(was, &row).await?;
+        let pointers = self.former_pointers(was, &activation.name).await?;
+        self.state.take_over(was, &row, &pointers).await?;
         tracing::info!(
             activation = activation.name,
             was,
@@ -72,6 +73,19 @@ impl Publisher {
             "took over the snapshot of the former name"
         );
         self.snapshots()?.sweep(was, &[])
+    }
+
+    /// Snapshots of the places that the former name left and that are not torn down yet, written anew: identity and pointer.
+    async fn former_pointers(&self, was: &str, name: &str) -> Result<Vec<(String, serde_json::Value)>, Failure> {
+        let mut pointers = Vec::new();
+        for place in self.state.places(was).await? {
+            let Some(pointer) = place.pointer else { continue };
+            let standing: Standing = serde_json::from_value(pointer).map_err(code::internal)?;
+            let pointer = self.snapshots()?.copy(was, name, &standing.pointer)?;
+            let standing = serde_json::to_value(Standing { pointer, ..standing }).map_err(code::internal)?;
+            pointers.push((place.identity, standing));
+        }
+        Ok(pointers)
     }
 
     /// Removes what a crash left of a former name whose snapshot was taken over.
@@ -83,18 +97,18 @@ impl Publisher {
         Ok(())
     }
 
-    /// The names that an activation's objects at the target were delivered under.
+    /// The names that an activation's objects at the target are on record under: its own, and, until it has taken over
+    /// what that left, its former one.
     pub(super) async fn names_of<'a>(
         &self,
         activation: &'a Activation,
         target: &Target,
     ) -> Result<Vec<&'a str>, Failure> {
         let mut names = vec![activation.name.as_str()];
-        if let Some(was) = activation.was.as_deref() {
-            let taken = self.state.activation_state(was).await? == ActivationState::Deleted;
-            if taken || self.inheritance(activation, target).await?.is_some() {
-                names.push(was);
-            }
+        if let Some(was) = activation.was.as_deref()
+            && self.inheritance(activation, target).await?.is_some()
+        {
+            names.push(was);
         }
         Ok(names)
     }

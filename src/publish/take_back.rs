@@ -12,7 +12,7 @@ use super::{
     standing::Standing,
     work,
 };
-use crate::config::{Activation, Target};
+use crate::config::Activation;
 
 /// A teardown's removals under way.
 struct Removal {
@@ -26,26 +26,17 @@ struct Removal {
 }
 
 impl Publisher {
-    /// Removes every member that the snapshot holds, those who are perhaps there too. Removals may be repeated, so that
+    /// Removes every member that a snapshot holds, those who are perhaps there too. Removals may be repeated, so that
     /// one that stopped halfway begins again.
     pub(super) async fn take_back(
         &self,
         activation: &Activation,
-        target: &Target,
+        pointer: serde_json::Value,
+        destination: &dyn Destination,
         receipt: &mut Receipt,
     ) -> Result<(), Failure> {
-        let Some(row) = self.state.snapshot(&activation.name).await? else { return Ok(()) };
-        if row.identity != self.identity(activation, target) {
-            return Err(Failure {
-                code: "target_missing".into(),
-                message: "the members were published to another place, which the config does not name any more".into(),
-                remedy: "put the former target back and delete again, or delete with `--keep`".into(),
-                retryable: false,
-            });
-        }
-        let standing: Standing = serde_json::from_value(row.pointer).map_err(code::internal)?;
-        let destination = self.connect(activation, target).await?;
-        let removed = self.remove_all(activation, receipt, &standing, destination.as_ref()).await;
+        let standing: Standing = serde_json::from_value(pointer).map_err(code::internal)?;
+        let removed = self.remove_all(activation, receipt, &standing, destination).await;
         receipt.counts.owed = receipt.counts.removed - receipt.counts.delivered - receipt.counts.rejected;
         removed?;
         match receipt.counts.rejected {
@@ -67,7 +58,7 @@ impl Publisher {
         destination: &dyn Destination,
     ) -> Result<(), Failure> {
         let snapshot = self.snapshots()?.open(&activation.name, &standing.pointer)?;
-        receipt.counts.removed = snapshot.members();
+        receipt.counts.removed += snapshot.members();
         let codec = standing.codec()?;
         let context = PublishContext {
             publish: receipt.id,

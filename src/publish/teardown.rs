@@ -1,128 +1,232 @@
 //! What happens once when an activation is deleted.
+//!
+//! ```text
+//! deleting ─▶ lock ─▶ settle ─▶ place by place: members, objects ─▶ receipt, and all that was remembered erased
+//!    └ whoever publishes sees it, and stops                         (in one transaction)
+//! ```
+//!
+//! Killed anywhere, asked again it goes on: publishes whose objects are gone are on record as such, page by page.
 
-use herald_destinations::contract::{Mode, Visibility};
-use schemars::JsonSchema;
-use serde::Serialize;
+use std::collections::HashSet;
+
+use herald_destinations::contract::{Mode, Retries, Visibility};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::{Failure, PublishError, PublishKind, Publisher, Receipt, Silent, Status};
+use super::{
+    Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, crash,
+    recovery,
+    removal::{PAGE, Removal},
+    run::status_of,
+};
 use crate::{
-    config::OnDelete,
-    state::{ActivationState, NewPublish},
+    config::{Activation, OnDelete, Target},
+    state::{ActivationState, DepositsOf, NewPublish, PlaceRow},
 };
 
-/// What a teardown would take back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Withdrawal {
-    /// Name of the activation.
-    pub activation: String,
-    /// `keep` or `purge`.
-    pub data: &'static str,
-    /// Objects that would be removed, relative to the target's root; none with `keep`.
-    pub paths: Vec<String>,
-    /// Members that would be removed from a target that shows them one by one; 0 with `keep`.
-    pub members: u64,
+/// A place that is torn down.
+pub(super) struct Site {
+    pub(super) identity: String,
+    /// Whether publishes whose place nobody noted are taken to be there.
+    pub(super) unplaced: bool,
+    /// The snapshot of what it holds.
+    pub(super) pointer: Option<serde_json::Value>,
+}
+
+/// Who watches a teardown, and may stop it.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'a> {
+    pub(super) progress: &'a dyn Progress,
+    pub(super) cancel: &'a CancellationToken,
 }
 
 impl Publisher {
-    /// What deleting an activation would take back.
+    /// [`tear_down`](Self::tear_down), with nobody who watches it.
     ///
     /// # Errors
-    /// An unknown activation, or a state that can't be read.
-    pub async fn plan_delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Withdrawal, PublishError> {
-        let (activation, target) = self.activation(name)?;
-        let mut withdrawal = Withdrawal { activation: name.into(), data: "keep", paths: Vec::new(), members: 0 };
-        if on_delete.unwrap_or(activation.on_delete) == OnDelete::Purge {
-            withdrawal.data = "purge";
-            for name in self.names_of(activation, target).await? {
-                withdrawal.paths.extend(self.delivered_paths(name).await?);
-            }
-            if target.config.capabilities().visibility == Visibility::AtWrite {
-                let held = self.state.snapshot(name).await.map_err(Failure::from)?;
-                withdrawal.members = held.map_or(0, |snapshot| snapshot.rows);
-            }
-        }
-        Ok(withdrawal)
+    /// The same.
+    pub async fn delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Receipt, PublishError> {
+        self.tear_down(name, on_delete, &Silent, &CancellationToken::new()).await
     }
 
-    /// Every object that receipts name; manifests first, so that no manifest ever promises what is gone.
-    async fn delivered_paths(&self, name: &str) -> Result<Vec<String>, Failure> {
-        let receipts = self.standing_receipts(name).await?;
-        let extras = receipts.iter().flat_map(|receipt| receipt.extras.iter().map(|extra| extra.path.clone()));
-        let files = receipts.iter().flat_map(|receipt| receipt.files.iter().map(|file| file.path.clone()));
-        Ok(extras.chain(files).collect())
-    }
-
-    /// Tears an activation down. Asked again after it stopped half-way, it goes on where it stopped.
+    /// Tears an activation down, at every place that it published to. Asked again after it stopped half-way, it goes on
+    /// where it stopped.
     ///
     /// # Errors
     /// An unknown activation, or a state that can't be written; what the target says stands in the receipt.
-    pub async fn delete(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Receipt, PublishError> {
+    pub async fn tear_down(
+        &self,
+        name: &str,
+        on_delete: Option<OnDelete>,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Receipt, PublishError> {
         let (activation, target) = self.activation(name)?;
-        let never = CancellationToken::new();
-        let _lock = self.lock(name, true, &never, &Silent).await?;
-        self.take_over(activation, target, true, &never, &Silent).await?;
-        self.settle(activation, target).await?;
+        // Whoever publishes it sees that, and stops at the next batch.
+        self.state.set_activation_state(name, ActivationState::Deleting).await.map_err(Failure::from)?;
+        let _lock = self.lock(name, true, cancel, progress).await?;
+        self.take_over(activation, target, true, cancel, progress).await?;
+        let purge = |stored: OnDelete| on_delete.unwrap_or(stored) == OnDelete::Purge;
+        match self.settle(activation, target).await {
+            Err(failure) if purge(activation.on_delete) => return Err(failure.into()),
+            // Nobody asks for what is there: a target that is no more must not keep anybody.
+            Err(_) => self.abandon(activation).await?,
+            Ok(()) => {}
+        }
+        let current = self.identity(activation, target);
+        self.state.leave_others(name, &current, chrono::Utc::now()).await.map_err(Failure::from)?;
+        let mut receipt = self.queue_teardown(activation, &activation.target).await?;
+        let retries = Retries::from(activation.retry);
+        let watch = Watch { progress, cancel };
+        let mut ended = Ok(());
+        for site in self.sites(activation, &current, purge).await? {
+            let taken = self.take_back_from(activation, target, &site, &mut receipt, retries.clone(), watch).await;
+            // What is at one place goes, whatever is the matter with another.
+            ended = ended.and(taken);
+        }
+        end(&mut receipt, ended, &retries);
+        self.state.end_teardown(&receipt, None).await.map_err(Failure::from)?;
+        if receipt.status == Status::Succeeded {
+            self.snapshots()?.sweep(name, &[])?;
+        }
+        Ok(receipt)
+    }
+
+    /// The places of an activation at which a teardown takes something back.
+    async fn sites(
+        &self,
+        activation: &Activation,
+        current: &str,
+        purge: impl Fn(OnDelete) -> bool,
+    ) -> Result<Vec<Site>, Failure> {
+        let mut sites = Vec::new();
+        if purge(activation.on_delete) {
+            let pointer = self.state.snapshot(&activation.name).await?.map(|row| row.pointer);
+            sites.push(Site { identity: current.to_owned(), unplaced: true, pointer });
+        }
+        for place in self.state.places(&activation.name).await? {
+            // The place that it goes to may be one that it left before.
+            let again = place.identity == current && place.pointer.is_some() && purge(activation.on_delete);
+            let on_delete = self.former(&place).map_or(activation.on_delete, |former| former.on_delete);
+            if again || (place.identity != current && purge(on_delete)) {
+                sites.push(Site { identity: place.identity, unplaced: false, pointer: place.pointer });
+            }
+        }
+        Ok(sites)
+    }
+
+    /// Puts a teardown on record.
+    pub(super) async fn queue_teardown(&self, activation: &Activation, target: &str) -> Result<Receipt, Failure> {
         let now = chrono::Utc::now();
         let queued = NewPublish {
-            activation: name.into(),
+            activation: activation.name.clone(),
             segment: activation.segment.clone(),
-            target: activation.target.clone(),
+            target: target.to_owned(),
             kind: PublishKind::Teardown,
             mode: Mode::Full,
             queued_at: now,
             override_reason: None,
         };
-        self.state.set_activation_state(name, ActivationState::Deleting).await.map_err(Failure::from)?;
-        let withdrawal = self.plan_delete(name, on_delete).await?;
-        let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
+        let mut receipt = self.state.queue(queued).await?;
         receipt.started_at = Some(now);
         receipt.attempts = 1;
-        receipt.status = Status::Succeeded;
-        if let Err(failure) = self.withdraw(activation, target, &withdrawal, &mut receipt).await {
-            receipt.status = Status::Failed;
-            receipt.error = Some(failure);
-        }
-        receipt.finished_at = Some(chrono::Utc::now());
-        if receipt.status == Status::Succeeded {
-            self.state.forget_snapshot(name).await.map_err(Failure::from)?;
-            self.state.forget_dead_letters(name).await.map_err(Failure::from)?;
-            self.snapshots()?.sweep(name, &[])?;
-        }
-        self.state.finish(&receipt).await.map_err(Failure::from)?;
-        if receipt.status == Status::Succeeded {
-            self.state.set_activation_state(name, ActivationState::Deleted).await.map_err(Failure::from)?;
-        }
+        receipt.status = Status::Running;
+        self.state.save(&receipt).await?;
         Ok(receipt)
     }
 
-    async fn withdraw(
+    /// Takes back what an activation put at one place, members and objects, and counts it.
+    pub(super) async fn take_back_from(
         &self,
-        activation: &crate::config::Activation,
-        target: &crate::config::Target,
-        withdrawal: &Withdrawal,
+        activation: &Activation,
+        target: &Target,
+        site: &Site,
         receipt: &mut Receipt,
+        retries: Retries,
+        watch: Watch<'_>,
     ) -> Result<(), Failure> {
-        if withdrawal.members > 0 {
-            self.take_back(activation, target, receipt).await?;
-        }
-        if withdrawal.paths.is_empty() {
+        let name = activation.name.as_str();
+        let objects = self.state.count_objects(name, &site.identity, site.unplaced).await?;
+        if objects == 0 && site.pointer.is_none() {
             return Ok(());
         }
-        let destination = self.connect(activation, target).await?;
-        let gone = destination.remove(&withdrawal.paths).await?;
-        let left = withdrawal.paths.len() - gone.len();
-        if left == 0 {
+        let destination = match self.reach(activation, target, Some(&site.identity), retries).await {
+            Ok(destination) => destination,
+            Err(failure) => {
+                count(receipt, TakenBack { left: objects, ..TakenBack::default() });
+                return Err(failure);
+            }
+        };
+        if destination.capabilities().visibility == Visibility::AtWrite {
+            return match site.pointer.clone() {
+                Some(pointer) => self.take_back(activation, pointer, destination.as_ref(), receipt).await,
+                None => Ok(()),
+            };
+        }
+        if objects == 0 {
             return Ok(());
         }
-        let first = withdrawal.paths.iter().find(|path| !gone.contains(path));
-        Err(Failure {
-            code: "target_refused".into(),
-            message: format!("{left} objects could not be removed, such as `{}`", first.map_or("", String::as_str)),
-            remedy: "let the target's credentials delete objects, then delete again: it goes on where it stopped"
-                .into(),
-            retryable: true,
-        })
+        self.state.all_leaving(name, &site.identity, site.unplaced).await?;
+        crash::point(crash::LEAVING).await;
+        watch.progress.phase(Phase::Removing, Some(objects));
+        let mut removal = Removal {
+            publisher: self,
+            destination: destination.as_ref(),
+            identity: &site.identity,
+            spared: self.objects_of_others(name).await?,
+            asked: HashSet::new(),
+            progress: watch.progress,
+            cancel: watch.cancel,
+            taken: TakenBack::default(),
+            why: None,
+        };
+        let ended = removal.all(name, site).await;
+        let (mut taken, why) = (removal.taken, removal.why);
+        if ended.is_err() {
+            taken.left = taken.left.max(objects.saturating_sub(taken.removed + taken.shared));
+        }
+        let missed = missed(&taken, objects, why);
+        if taken.shared > 0 {
+            tracing::warn!(objects = taken.shared, "left objects that another activation's receipts name, too");
+        }
+        count(receipt, taken);
+        ended?;
+        missed.map_or(Ok(()), Err)
+    }
+
+    /// Ends publishes in flight without a word to the target.
+    async fn abandon(&self, activation: &Activation) -> Result<(), Failure> {
+        for mut left in self.state.in_flight(Some(&activation.name)).await? {
+            left.receipt.finished_at = Some(chrono::Utc::now());
+            self.fail(&mut left.receipt, &Ledger::default(), Status::Failed, recovery::died()).await?;
+        }
+        Ok(())
+    }
+
+    /// Tears a former place down by its last definition, on record.
+    ///
+    /// # Errors
+    /// What the place said, which stands in the receipt, too; or a state that can't be written.
+    pub(super) async fn tear_down_former(
+        &self,
+        activation: &Activation,
+        target: &Target,
+        place: PlaceRow,
+        purge: bool,
+        (retries, watch): (Retries, Watch<'_>),
+    ) -> Result<Receipt, Failure> {
+        let name = if place.target.is_empty() { &activation.target } else { &place.target };
+        let mut receipt = self.queue_teardown(activation, name).await?;
+        self.state.set_place(receipt.id, &place.identity).await?;
+        let site = Site { identity: place.identity, unplaced: false, pointer: place.pointer };
+        let ended = if purge {
+            self.take_back_from(activation, target, &site, &mut receipt, retries.clone(), watch).await
+        } else {
+            Ok(())
+        };
+        end(&mut receipt, ended, &retries);
+        self.state.end_teardown(&receipt, Some(&site.identity)).await?;
+        Ok(receipt)
     }
 
     /// Lets a deleted activation live again; its next publish is a first one. One whose teardown stopped half-way does
@@ -144,4 +248,56 @@ impl Publisher {
         self.state.set_activation_state(name, ActivationState::Active).await.map_err(Failure::from)?;
         Ok(())
     }
+}
+
+impl Removal<'_> {
+    /// Removes all that an activation has at the place, newest publish first, page by page on record.
+    async fn all(&mut self, name: &str, site: &Site) -> Result<(), Failure> {
+        let mut before = None;
+        loop {
+            let mut page = self.publisher.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            before = Some(last.number);
+            page.retain(|deposit| deposit.place.as_deref().map_or(site.unplaced, |place| place == site.identity));
+            let gone: Vec<Uuid> = self.publishes(&page).await?;
+            self.publisher.state.gone(&gone, None).await?;
+        }
+    }
+}
+
+/// Adds what became of the objects of a place.
+fn count(receipt: &mut Receipt, taken: TakenBack) {
+    let sum = receipt.taken_back.get_or_insert_default();
+    sum.removed += taken.removed;
+    sum.shared += taken.shared;
+    sum.left += taken.left;
+    sum.left_paths.extend(taken.left_paths);
+}
+
+/// Ends the receipt of a teardown.
+fn end(receipt: &mut Receipt, ended: Result<(), Failure>, retries: &Retries) {
+    receipt.finished_at = Some(chrono::Utc::now());
+    receipt.attempts = retries.tally().most_tries().max(1);
+    match ended {
+        Ok(()) => receipt.status = Status::Succeeded,
+        Err(failure) => {
+            receipt.status = status_of(&failure);
+            receipt.error = Some(failure);
+        }
+    }
+}
+
+/// Why not everything is gone, if so.
+fn missed(taken: &TakenBack, of: u64, why: Option<Failure>) -> Option<Failure> {
+    (taken.left > 0).then(|| {
+        let named: Vec<String> = taken.left_paths.iter().take(3).map(|path| format!("`{path}`")).collect();
+        let said = why.as_ref().map(|why| format!(": {}", why.message)).unwrap_or_default();
+        Failure {
+            code: why.map_or_else(|| "target_refused".into(), |why| why.code),
+            message: format!("{} of {of} objects could not be removed, such as {}{said}", taken.left, named.join(", ")),
+            remedy: "let the target's credentials delete objects, then delete again: it goes on where it stopped"
+                .into(),
+            retryable: true,
+        }
+    })
 }
