@@ -17,3 +17,4 @@ mod servers;
 mod simulation;
 mod state;
 mod support;
+mod upkeep;

@@ -2,12 +2,13 @@
 
 use herald::{
     config::OnDelete,
-    publish::{Request, Status},
+    publish::{Request, Silent, Status},
 };
 use herald_destinations::{
     contract::{ErrorKind, Op},
     reference::{Mishap, Operation, Refusal},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{ACTIVATION, World, assert_conserved, only, ops, request};
 
@@ -260,4 +261,24 @@ async fn a_purge_that_stops_after_refusals_names_their_reason() {
     let stopped = world.publisher().await.delete("a", Some(OnDelete::Purge)).await.unwrap();
     assert_eq!((stopped.status, stopped.counts.rejected, stopped.counts.owed), (Status::Failed, 10, 15));
     assert_conserved(&stopped);
+}
+
+#[tokio::test]
+async fn a_delete_stops_a_publish_that_runs_and_takes_back_what_it_sent() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    world.script.at(Operation::Write, 2, Mishap::Hang);
+    let (publishing, deleting) = (world.publisher().await, world.publisher().await);
+    let (request, never) = (request(), CancellationToken::new());
+    let (published, deleted) = tokio::join!(publishing.publish(&request, &Silent, &never), async {
+        while world.held().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        deleting.delete("a", Some(OnDelete::Purge)).await
+    });
+    assert_eq!(published.unwrap().status, Status::Cancelled);
+    assert_eq!(deleted.unwrap().status, Status::Succeeded);
+    assert_eq!(world.held(), [].into());
+    let error = world.try_publish(&request).await.unwrap_err().to_string();
+    assert!(error.contains("deleted"), "{error}");
 }

@@ -21,6 +21,8 @@ pub(crate) struct Consumer {
     /// Rows applied in all.
     pub(crate) applied: u64,
     seen: BTreeSet<PathBuf>,
+    /// Of each manifest, in order: where it stands, and its parts.
+    places: Vec<(PathBuf, Vec<PathBuf>)>,
 }
 
 /// Rows of a publish by operation.
@@ -32,9 +34,17 @@ struct Rows {
 }
 
 impl Consumer {
+    /// Objects of the publishes that had their time, where so many are kept: those before the newest full one that are not
+    /// among the newest.
+    pub(crate) fn expired(&self, keep: Option<usize>) -> impl Iterator<Item = &PathBuf> {
+        let full = self.manifests.iter().rposition(|manifest| manifest.mode == Mode::Full).unwrap_or(0);
+        let old = keep.map_or(0, |keep| full.min(self.manifests.len().saturating_sub(keep)));
+        self.places[..old].iter().flat_map(|(manifest, parts)| std::iter::once(manifest).chain(parts))
+    }
+
     /// Reads what is new in the folder. `settled`: nothing is in flight, so that nothing may stand there which no
-    /// manifest names.
-    pub(crate) fn look(&mut self, folder: &Path, settled: bool) -> Checked {
+    /// manifest names. `keep`: so many publishes are kept at least.
+    pub(crate) fn look(&mut self, folder: &Path, settled: bool, keep: Option<usize>) -> Checked {
         let there = files(folder);
         let is_manifest = |path: &&PathBuf| path.to_str().is_some_and(|path| path.ends_with("manifest.json"));
         let mut named: BTreeSet<PathBuf> = self.seen.clone();
@@ -48,11 +58,17 @@ impl Consumer {
         for (path, manifest) in fresh {
             named.insert(path.clone());
             let beside = path.parent().unwrap_or(folder);
-            named.extend(manifest.files.iter().map(|file| beside.join(&file.path)));
+            let parts: Vec<PathBuf> = manifest.files.iter().map(|file| beside.join(&file.path)).collect();
+            named.extend(parts.iter().cloned());
+            self.places.push((path.clone(), parts));
             self.apply(beside, manifest)?;
         }
-        let gone: Vec<_> = named.iter().filter(|path| !there.contains(path)).collect();
+        let expired: BTreeSet<&PathBuf> = self.expired(keep).collect();
+        let gone: Vec<_> = named.iter().filter(|path| !there.contains(path) && !expired.contains(path)).collect();
         ensure!(gone.is_empty(), "manifests name what is not there: {gone:?}");
+        for (manifest, parts) in self.places.iter().filter(|(manifest, _)| there.contains(manifest)) {
+            ensure!(parts.iter().all(|part| there.contains(part)), "{manifest:?} promises what is gone");
+        }
         let unnamed: Vec<_> = there.iter().filter(|path| !named.contains(*path)).collect();
         ensure!(!settled || unnamed.is_empty(), "no manifest names {unnamed:?}");
         self.seen = named;

@@ -138,6 +138,9 @@ impl<'a> World<'a> {
         for (number, step) in self.history.steps.iter().enumerate() {
             self.step(step).map_err(|why| format!("step {number}: {why}"))?;
         }
+        // The last publish was not disturbed, so that whatever had its time is gone.
+        let late = self.consumer.expired(self.history.keep).filter(|path| path.exists()).count();
+        ensure!(late == 0, "{late} objects of publishes that had their time still stand");
         // From the beginning, by the reader that other tests use.
         let replayed = crate::support::replay(&self.home.path().join("out"));
         ensure!(replayed == self.consumer.held, "a consumer who begins now holds {replayed:?}");
@@ -146,7 +149,10 @@ impl<'a> World<'a> {
     }
 
     fn configure(&self) -> Checked {
-        let yaml = self.definition.yaml(self.history.keys, self.history.path);
+        let mut yaml = self.definition.yaml(self.history.keys, self.history.path);
+        if let Some(keep) = self.history.keep {
+            yaml = yaml.replace("files: { ", &format!("files: {{ keep: {{ publishes: {keep} }}, "));
+        }
         fs::write(self.home.path().join("herald.yaml"), yaml).map_err(|error| error.to_string())
     }
 
@@ -360,7 +366,8 @@ impl<'a> World<'a> {
 
     /// A consumer holds what was acknowledged; of what is in flight, all or nothing.
     fn look(&mut self) -> Checked {
-        self.consumer.look(&self.home.path().join("out"), self.in_flight.is_none())?;
+        let settled = self.in_flight.is_none();
+        self.consumer.look(&self.home.path().join("out"), settled, self.history.keep)?;
         let as_seen = |held: &Held| held.iter().map(|(member, record)| (member.clone(), shown(record))).collect();
         let before: Records = self.held.as_ref().map(as_seen).unwrap_or_default();
         let held = &self.consumer.held;

@@ -136,6 +136,9 @@ pub(crate) fn replay(folder: &Path) -> Records {
         })
         .collect();
     manifests.sort_by_key(|(sequence, ..)| *sequence);
+    // Whatever stands before the newest full one was replaced by it, and may have had its time.
+    let newest = manifests.iter().rposition(|(.., manifest)| manifest["mode"] == "full").unwrap_or(0);
+    manifests.drain(..newest);
     let mut records = Records::new();
     for (_, path, manifest) in manifests {
         let full = manifest["mode"] == "full";
