@@ -61,7 +61,7 @@ impl Consumer {
             let parts: Vec<PathBuf> = manifest.files.iter().map(|file| beside.join(&file.path)).collect();
             named.extend(parts.iter().cloned());
             self.places.push((path.clone(), parts));
-            self.apply(beside, manifest)?;
+            self.apply(beside, manifest, keep.is_some())?;
         }
         let expired: BTreeSet<&PathBuf> = self.expired(keep).collect();
         let gone: Vec<_> = named.iter().filter(|path| !there.contains(path) && !expired.contains(path)).collect();
@@ -75,7 +75,8 @@ impl Consumer {
         Ok(())
     }
 
-    fn apply(&mut self, beside: &Path, manifest: Manifest) -> Checked {
+    /// `expires`: what a full publish replaced may be gone before anybody saw it.
+    fn apply(&mut self, beside: &Path, manifest: Manifest, expires: bool) -> Checked {
         let sequence = manifest.sequence;
         let last = self.manifests.last();
         ensure!(
@@ -84,7 +85,7 @@ impl Consumer {
             last.map(|last| last.sequence)
         );
         ensure!(
-            manifest.previous == last.map(|last| last.sequence),
+            manifest.previous == last.map(|last| last.sequence) || (expires && manifest.mode == Mode::Full),
             "publish {sequence} names {:?} as the one before, which is {:?}",
             manifest.previous,
             last.map(|last| last.sequence)
