@@ -1,6 +1,6 @@
 //! An object on its way, chunk by chunk: one is sent while the next is filled.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -28,7 +28,6 @@ pub(super) struct Handle {
 }
 
 /// An upload whose chunks are being sent. Dropping it stops the one on its way.
-#[derive(Debug)]
 pub(super) struct GcsUpload {
     sending: Arc<Sending>,
     object: NewObject,
@@ -111,4 +110,14 @@ impl Upload for GcsUpload {
 fn stopped(error: &JoinError) -> Error {
     let kind = if error.is_cancelled() { ErrorKind::Cancelled } else { ErrorKind::Internal };
     Error::new(kind, "write a chunk")
+}
+
+/// What waits to be sent is of members, and not shown.
+impl fmt::Debug for GcsUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GcsUpload")
+            .field("path", &self.object.path)
+            .field("before", &self.before)
+            .finish_non_exhaustive()
+    }
 }

@@ -1,6 +1,6 @@
 //! An object on its way, in parts.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -31,7 +31,6 @@ pub(super) struct Handle {
 }
 
 /// An upload whose parts are being sent. Dropping it stops the parts on their way.
-#[derive(Debug)]
 pub(super) struct S3Upload {
     shared: Arc<Shared>,
     object: NewObject,
@@ -170,6 +169,13 @@ async fn send_part(
 fn lost(error: JoinError) -> Error {
     let kind = if error.is_cancelled() { ErrorKind::Cancelled } else { ErrorKind::Internal };
     Error::new(kind, "write a part")
+}
+
+/// What waits to be sent is of members, and not shown.
+impl fmt::Debug for S3Upload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("S3Upload").field("key", &self.key).field("bytes", &self.bytes).finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]

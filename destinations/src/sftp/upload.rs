@@ -1,6 +1,9 @@
 //! A file on its way: gathered where others wait, written on a thread that waits for the server.
 
-use std::sync::{Arc, mpsc};
+use std::{
+    fmt,
+    sync::{Arc, mpsc},
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -40,7 +43,6 @@ enum Piece {
 }
 
 /// A file that is being written. Dropping it leaves it as it is, for a sweep.
-#[derive(Debug)]
 pub(super) struct SftpUpload {
     object: NewObject,
     at: String,
@@ -174,5 +176,12 @@ impl Upload for SftpUpload {
         let handle = serde_json::to_value(Handle { at: self.at.clone() })
             .map_err(|error| Error::new(ErrorKind::Internal, "note where a part stands").caused_by(error))?;
         Ok(Staged { object: self.object.clone(), bytes: self.bytes, handle })
+    }
+}
+
+/// What waits to be sent is of members, and not shown.
+impl fmt::Debug for SftpUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SftpUpload").field("at", &self.at).field("bytes", &self.bytes).finish_non_exhaustive()
     }
 }
