@@ -3,7 +3,9 @@
 use herald::config::{Config, Problems, Surroundings, load_in};
 use herald_destinations::{
     KINDS,
+    contract::Kind,
     files::{Compression, Format},
+    liveramp, local, webhook,
 };
 
 use super::support::Files;
