@@ -3,9 +3,7 @@
 use herald::config::{Config, Problems, Surroundings, load_in};
 use herald_destinations::{
     KINDS,
-    contract::Kind,
     files::{Compression, Format},
-    liveramp, local, webhook,
 };
 
 use super::support::Files;
@@ -167,7 +165,6 @@ fn files_of_an_activation_to_a_target_without_files_are_refused() {
              activations:\n  a: {{ segment: all, target: hook, attributes: {{ id: id }}, refresh: {{ manual: true }}{files} }}\n"
         );
         let files = Files::one(&text);
-        let kinds: [&dyn Kind; 1] = [webhook::KIND];
         load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS })
     };
     with("").unwrap_or_else(|problems| panic!("{problems}"));
@@ -188,9 +185,8 @@ fn what_liveramp_can_not_take_is_told_at_its_key() {
              activations:\n  a: {{ segment: all, target: ramp, refresh: {{ manual: true }}, {activation} }}\n"
         );
         let files = Files::one(&text);
-        let kinds: [&dyn Kind; 2] = [local::KIND, liveramp::KIND];
         let loaded =
-            load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: &kinds });
+            load_in(&files.folder.path().join("herald.yaml"), Surroundings { variables: &|_| None, kinds: KINDS });
         let lines = |problems: Problems| {
             problems
                 .iter()
