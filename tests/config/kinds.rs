@@ -114,7 +114,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: f, via: { type: s4, bucket: partner } }",
-            "2:73: invalid_value: targets.t.via.type: `s4` is not one of `s3`, `local`, did you mean `s3`?",
+            "2:73: invalid_value: targets.t.via.type: `s4` is not one of `sftp`, `s3`, `gcs`, `local`, did you mean `s3`?",
         ),
         (
             "{ type: liveramp, audience: A, region: us, folder: f, via: { bucket: partner } }",
