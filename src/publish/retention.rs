@@ -134,7 +134,7 @@ impl Publisher {
 fn told(page: &[Deposit], gone: &[Uuid], objects: u64) -> Option<String> {
     let mut sequences = page.iter().filter(|deposit| gone.contains(&deposit.receipt.id)).map(|of| of.receipt.sequence);
     let first = sequences.next()?;
-    let last = sequences.last().unwrap_or(first);
+    let last = sequences.next_back().unwrap_or(first);
     Some(format!("{} publishes, numbers {first} to {last}: {objects} objects removed", gone.len()))
 }
 

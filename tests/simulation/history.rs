@@ -118,7 +118,7 @@ impl History {
         // Whatever happened before, a publish that nothing disturbs brings the target to what is wanted.
         steps.push(Step::Publish(Ask { overridden: true, ..Ask::default() }));
         // Not drawn, so that seeds without it live through what they always did.
-        let keep = (seed % 3 == 0).then_some(1 + steps.len() % 4);
+        let keep = seed.is_multiple_of(3).then_some(1 + steps.len() % 4);
         Self { keys, path, keep, steps }
     }
 }
