@@ -118,7 +118,7 @@ fn warnings(config: &Config) -> Vec<Warning> {
     let blank = blank.map(|activation| Warning {
         at: format!("activations.{}.files.csv.null", activation.name),
         message:
-            "in a file of one column a null is an empty line, which many readers skip; set `null: NULL`, or put the \
+            "in a file of one column a null is an empty line, which many readers skip; set `null: \"NULL\"`, or put the \
                   attribute under `require`"
                 .to_owned(),
     });
