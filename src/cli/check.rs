@@ -135,7 +135,7 @@ fn warnings(config: &Config) -> Vec<Warning> {
 fn expiries(config: &Config) -> impl Iterator<Item = (String, Expiry)> {
     config.activations.values().flat_map(|activation| {
         let expiries = activation.files.encrypt.iter().flat_map(|encryption| encryption.expiries());
-        expiries.map(|expiry| (format!("activations.{}.files.encrypt.{}", activation.name, expiry.option), expiry))
+        expiries.map(move |expiry| (format!("activations.{}.files.encrypt.{}", activation.name, expiry.option), expiry))
     })
 }
 
