@@ -99,7 +99,7 @@ fn warnings(config: &Config) -> Vec<Warning> {
     let idle = config.activations.values().filter(|activation| {
         activation.keep.is_some() && activation.mode == Mode::Incremental && activation.resync.is_none()
     });
-    idle.map(|activation| Warning {
+    let idle = idle.map(|activation| Warning {
         at: format!("activations.{}.files.keep", activation.name),
         message: "nothing is ever removed unless somebody publishes with `--full`: whatever followed the newest full \
                   publish stays; add `resync`"
