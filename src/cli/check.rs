@@ -89,7 +89,8 @@ async fn sound(global: &Global) -> Result<Config, Stop> {
     let now = chrono::Utc::now().timestamp();
     for (at, expiry) in expiries(&config).filter(|(_, expiry)| expiry.at <= now) {
         let message = format!("`{}`: {}", expiry.file, expiry.reason(now));
-        let remedy = "get a valid one from its owner, or the same key with a later expiry; until then this activation can't publish";
+        let remedy = "get a valid one from its owner, or the same key with a later expiry; until then this activation \
+                      can't publish";
         problems.push(config.places.problem(&at, Code::InvalidValue, message).remedy(remedy));
     }
     if problems.is_empty() { Ok(config) } else { Err(Stop::Config(problems.sorted())) }
