@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use herald_destinations::contract::Mode;
+use herald_destinations::{contract::Mode, encode::pgp::Expiry, files::Format};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     text,
 };
 use crate::{
-    config::{self, Config},
+    config::{self, Code, Config},
     publish::Failure,
     resolve::Resolver,
 };
@@ -34,12 +34,15 @@ struct Checked {
     problems: [(); 0],
 }
 
-/// Something in the config that has no effect.
+/// Something in the config that has no effect, or not the wanted one, or not for long.
 #[derive(Debug, Serialize)]
 struct Warning {
     at: String,
-    message: &'static str,
+    message: String,
 }
+
+/// Days before a key's end from which on there is a warning.
+const EXPIRES_SOON: i64 = 30;
 
 /// A target, reached for.
 #[derive(Debug, Serialize)]
@@ -83,6 +86,13 @@ async fn sound(global: &Global) -> Result<Config, Stop> {
     for fault in Resolver::new(config.service.memory, &spill.0)?.check(&config).await {
         problems.push(fault.problem(&config.places));
     }
+    let now = chrono::Utc::now().timestamp();
+    for (at, expiry) in expiries(&config).filter(|(_, expiry)| expiry.at <= now) {
+        let message = format!("`{}`: {}", expiry.file, expiry.reason(now));
+        let remedy = "get a valid one from its owner, or the same key with a later expiry; until then this activation \
+                      can't publish";
+        problems.push(config.places.problem(&at, Code::InvalidValue, message).remedy(remedy));
+    }
     if problems.is_empty() { Ok(config) } else { Err(Stop::Config(problems.sorted())) }
 }
 
@@ -90,12 +100,44 @@ fn warnings(config: &Config) -> Vec<Warning> {
     let idle = config.activations.values().filter(|activation| {
         activation.keep.is_some() && activation.mode == Mode::Incremental && activation.resync.is_none()
     });
-    idle.map(|activation| Warning {
+    let idle = idle.map(|activation| Warning {
         at: format!("activations.{}.files.keep", activation.name),
         message: "nothing is ever removed unless somebody publishes with `--full`: whatever followed the newest full \
-                  publish stays; add `resync`",
+                  publish stays; add `resync`"
+            .to_owned(),
+    });
+    // An incremental file has the columns of operation and member, too.
+    let blank = config.activations.values().filter(|activation| match &activation.attributes[..] {
+        [only] => {
+            (activation.mode == Mode::Full || activation.resync.is_some())
+                && activation.files.format == Format::Csv
+                && activation.files.csv.null.is_empty()
+                && !activation.require.contains(&only.name)
+        }
+        _ => false,
+    });
+    let blank = blank.map(|activation| Warning {
+        at: format!("activations.{}.files.csv.null", activation.name),
+        message:
+            "in a file of one column a null is an empty line, which many readers skip; set `null: \"NULL\"`, or put the \
+                  attribute under `require`"
+                .to_owned(),
+    });
+    let now = chrono::Utc::now().timestamp();
+    let ending = expiries(config).filter(|(_, expiry)| (now + 1..=now + EXPIRES_SOON * 86_400).contains(&expiry.at));
+    let ending = ending.map(|(at, expiry)| Warning {
+        at,
+        message: format!("`{}`: {}; after that day this activation can't publish", expiry.file, expiry.reason(now)),
+    });
+    idle.chain(blank).chain(ending).collect()
+}
+
+/// Where keys stand that end one day.
+fn expiries(config: &Config) -> impl Iterator<Item = (String, Expiry)> {
+    config.activations.values().flat_map(|activation| {
+        let expiries = activation.files.encrypt.iter().flat_map(|encryption| encryption.expiries());
+        expiries.map(move |expiry| (format!("activations.{}.files.encrypt.{}", activation.name, expiry.option), expiry))
     })
-    .collect()
 }
 
 async fn connect(config: &Config) -> Vec<Connection> {

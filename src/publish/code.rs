@@ -69,7 +69,7 @@ impl From<herald_destinations::contract::Error> for Failure {
         Self {
             code: error.kind().code().into(),
             message: error.to_string(),
-            remedy: error.kind().remedy().into(),
+            remedy: error.remedy().into(),
             retryable: error.kind().passes(),
         }
     }

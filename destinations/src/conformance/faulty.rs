@@ -25,6 +25,14 @@ pub enum Step {
     Reveal,
     /// Writing the manifest.
     Put,
+    /// Removing what staging left.
+    Sweep,
+    /// Looking at an object from without.
+    Stat,
+    /// Reading an object.
+    Read,
+    /// Removing a visible object.
+    Remove,
     /// Proving the right to write.
     Probe,
 }
@@ -67,19 +75,19 @@ impl<S: Store> Store for FaultyStore<S> {
     }
 
     async fn sweep(&self, prefix: &str, publish: Uuid) -> Result<(), Error> {
-        self.inner.sweep(prefix, publish).await
+        self.call(Step::Sweep, self.inner.sweep(prefix, publish)).await
     }
 
     async fn stat(&self, path: &str) -> Result<Option<Stat>, Error> {
-        self.inner.stat(path).await
+        self.call(Step::Stat, self.inner.stat(path)).await
     }
 
     async fn read(&self, path: &str) -> Result<BoxStream<'static, Result<Bytes, Error>>, Error> {
-        self.inner.read(path).await
+        self.call(Step::Read, self.inner.read(path)).await
     }
 
     async fn remove(&self, path: &str) -> Result<(), Error> {
-        self.inner.remove(path).await
+        self.call(Step::Remove, self.inner.remove(path)).await
     }
 
     async fn list(&self, prefix: &str) -> Result<Vec<String>, Error> {

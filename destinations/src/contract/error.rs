@@ -15,6 +15,7 @@ struct Inner {
     context: Vec<(&'static str, String)>,
     retry_after: Option<Duration>,
     doubtful: Option<bool>,
+    remedy: Option<&'static str>,
     source: Option<Source>,
 }
 
@@ -110,7 +111,15 @@ impl ErrorKind {
 impl Error {
     /// `operation` is a verb phrase in the present: `complete the upload`.
     pub fn new(kind: ErrorKind, operation: &'static str) -> Self {
-        Self(Box::new(Inner { kind, operation, context: Vec::new(), retry_after: None, doubtful: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            operation,
+            context: Vec::new(),
+            retry_after: None,
+            doubtful: None,
+            remedy: None,
+            source: None,
+        }))
     }
 
     /// Adds a fact, such as a path or a bucket; never a secret or a member's value.
@@ -124,6 +133,13 @@ impl Error {
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Source>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Says what an operator should do, where the kind alone would mislead.
+    #[must_use]
+    pub fn remedied_by(mut self, remedy: &'static str) -> Self {
+        self.0.remedy = Some(remedy);
         self
     }
 
@@ -158,6 +174,11 @@ impl Error {
     /// What went wrong.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// What an operator should do.
+    pub fn remedy(&self) -> &'static str {
+        self.0.remedy.unwrap_or(self.0.kind.remedy())
     }
 
     /// Whether and when to try again.

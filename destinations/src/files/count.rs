@@ -7,35 +7,35 @@ use parquet::file::metadata::ParquetMetaDataReader;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Receiver;
 
-/// A Parquet file ends with its footer, the footer's length and this.
+/// A Parquet file starts with this, and ends with its footer, the footer's length and this.
 const MAGIC: &[u8] = b"PAR1";
 /// Bytes that tell how a file is packed.
 const LONGEST_SIGN: usize = 4;
 /// What is kept of a file's end; a footer that is longer is not read.
 const LONGEST_FOOTER: usize = 4 << 20;
 
-/// What a part is, by its name.
+/// What text a part is, as far as its name tells. A name may stand still (`customers.csv`) and say what is not so: the
+/// content must agree, or nothing is counted. Parquet is known by its content alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Parquet.
-    Parquet,
     /// A record ends with a line break outside of quotes.
     Csv,
     /// A record a line.
     Ndjson,
-    /// Encrypted, or named so that nothing can be told.
-    Unknown,
+    /// Parquet, encrypted, or named so that nothing can be told.
+    Other,
 }
 
 impl Kind {
+    /// By the endings that [`FileOptions::extension`](super::FileOptions::extension) gives.
     pub(super) fn of(path: &str) -> Self {
-        let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-        let plain = [".gz", ".bz2", ".zst"].into_iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
-        match plain.rsplit('.').next() {
-            Some("parquet") => Self::Parquet,
-            Some("csv") => Self::Csv,
-            Some("ndjson" | "jsonl" | "json") => Self::Ndjson,
-            _ => Self::Unknown,
+        let plain = [".gz", ".bz2", ".zst"].into_iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
+        if plain.ends_with(".csv") {
+            Self::Csv
+        } else if plain.ends_with(".ndjson") {
+            Self::Ndjson
+        } else {
+            Self::Other
         }
     }
 }
@@ -71,10 +71,10 @@ impl Rows {
 pub(super) fn count(kind: Kind, chunks: Receiver<Bytes>) -> Seen {
     let mut chunks = Chunks { chunks, current: Bytes::new(), hash: Sha256::new() };
     let rows = match kind {
-        Kind::Parquet => footer(&mut chunks).map(Rows::Exactly),
+        _ if chunks.start().starts_with(MAGIC) => footer(&mut chunks).map(Rows::Exactly),
         Kind::Csv => decoded(&mut chunks, csv).map(Rows::WithHeader),
         Kind::Ndjson => decoded(&mut chunks, lines).map(Rows::Exactly),
-        Kind::Unknown => None,
+        Kind::Other => None,
     };
     // What a decoder left unread counts for the hash, too.
     let rest = io::copy(&mut chunks, &mut io::sink());
@@ -134,7 +134,7 @@ impl BufRead for Chunks {
 
 /// The rows that a Parquet footer tells.
 fn footer(chunks: &mut Chunks) -> Option<u64> {
-    let mut tail: Vec<u8> = Vec::new();
+    let mut tail = std::mem::take(&mut chunks.current).to_vec();
     while let Some(chunk) = chunks.chunk() {
         tail.extend_from_slice(&chunk);
         if tail.len() > 2 * LONGEST_FOOTER {
@@ -163,22 +163,35 @@ fn decoded(chunks: &mut Chunks, count: fn(&mut dyn BufRead) -> io::Result<u64>) 
     counted.ok()
 }
 
-/// Lines, the last of which may lack its end.
+/// Objects a line, the last of which may lack its end.
 fn lines(text: &mut dyn BufRead) -> io::Result<u64> {
-    records(text, |_| false)
+    let (mut first, mut last) = (None, None);
+    records(text, move |byte| {
+        if byte == b'\n' {
+            let object = (first.take(), last.take()) == (Some(b'{'), Some(b'}'));
+            return object.then_some(true).ok_or_else(|| other("no object"));
+        }
+        first.get_or_insert(byte);
+        last = Some(byte);
+        Ok(false)
+    })
 }
 
 /// Records of CSV: a line break in quotes ends none. A quote within quotes is doubled, which changes nothing.
 fn csv(text: &mut dyn BufRead) -> io::Result<u64> {
-    let mut quoted = false;
+    let (mut quoted, mut first) = (false, true);
     records(text, move |byte| {
+        // Objects of NDJSON in a file that is called otherwise.
+        if std::mem::take(&mut first) && byte == b'{' {
+            return Err(other("an object"));
+        }
         quoted ^= byte == b'"';
-        quoted
+        Ok(!quoted && byte == b'\n')
     })
 }
 
-/// Counts line breaks where `within` says no, and an unfinished last record.
-fn records(text: &mut dyn BufRead, mut within: impl FnMut(u8) -> bool) -> io::Result<u64> {
+/// Counts the bytes at which a record `ends`, and an unfinished last record. An error: it is not the text that its name says.
+fn records(text: &mut dyn BufRead, mut ends: impl FnMut(u8) -> io::Result<bool>) -> io::Result<u64> {
     let (mut found, mut open) = (0, false);
     loop {
         let bytes = text.fill_buf()?;
@@ -186,13 +199,21 @@ fn records(text: &mut dyn BufRead, mut within: impl FnMut(u8) -> bool) -> io::Re
             return Ok(found + u64::from(open));
         }
         for byte in bytes {
-            let ends = !within(*byte) && *byte == b'\n';
-            found += u64::from(ends);
-            open = !ends;
+            // None of these is ever in UTF-8; whatever is encrypted or packed otherwise soon has one.
+            if matches!(byte, 0xc0 | 0xc1 | 0xf5..) {
+                return Err(other("no text"));
+            }
+            let ended = ends(*byte)?;
+            found += u64::from(ended);
+            open = !ended;
         }
         let length = bytes.len();
         text.consume(length);
     }
+}
+
+fn other(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
 #[cfg(test)]
@@ -252,8 +273,34 @@ mod tests {
 
     #[test]
     fn what_is_encrypted_or_not_what_its_name_says_is_hashed_alone() {
-        for name in ["a.csv.gz.pgp", "customers", "a.parquet"] {
-            assert_eq!(rows(name, b"whatever it is PAR1", 5), None, "{name}");
+        for name in ["a.csv.gz.pgp", "customers", "a.parquet", "a.json", "a.CSV"] {
+            assert_eq!(rows(name, b"whatever it is\n PAR1", 5), None, "{name}");
         }
+        // What OpenPGP starts a message with; a byte that no UTF-8 has, later on.
+        for content in [&b"\xc1\x5e\x03abc\n"[..], b"id\na\n\xff\n", b"{\"id\":\"a \\\" b\"}\n{}\n"] {
+            for size in [1, 100] {
+                assert_eq!(rows("customers.csv", content, size), None, "{content:?}");
+            }
+        }
+        for content in [&b"id,note\na,\"two\nlines\"\n"[..], b"{}\n\n{}\n", b"\xc1\n"] {
+            assert_eq!(rows("customers.ndjson", content, 3), None, "{content:?}");
+        }
+    }
+
+    #[test]
+    fn parquet_is_counted_by_its_footer_whatever_it_is_called() {
+        let ids: arrow::array::ArrayRef = std::sync::Arc::new(arrow::array::Int64Array::from_iter_values(0..77));
+        let batch = arrow::array::RecordBatch::try_from_iter([("id", ids)]).expect("a batch");
+        let mut file = Vec::new();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(&mut file, batch.schema(), None).expect("a writer");
+        writer.write(&batch).expect("rows");
+        writer.close().expect("a footer");
+        for name in ["a.parquet", "customers.csv", "x.ndjson.gz", "customers"] {
+            for size in [1, 50, 1 << 20] {
+                assert_eq!(rows(name, &file, size), Some(Rows::Exactly(77)), "{name} by {size}");
+            }
+            assert_eq!(rows(name, &file[..file.len() - 3], 9), None, "{name} cut short");
+        }
+        assert_eq!(rows("a.csv", b"PAR1,x\n1,2\n", 2), None);
     }
 }

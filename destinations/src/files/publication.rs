@@ -19,6 +19,9 @@ use crate::{
     encode::plain_schema,
 };
 
+/// What to do about a key that has expired.
+const RENEW: &str = "replace the key in `files.encrypt` by one that is valid, or by the same one with a later expiry";
+
 /// Writes one publish as parts, unseen until commit.
 pub(super) struct FilesPublication<S> {
     writing: Writing<S>,
@@ -44,9 +47,9 @@ impl<S: Store> FilesPublication<S> {
             return Err(Error::new(ErrorKind::Internal, "replace a file by changes").with("path", &context.files.path));
         }
         if let Some(encryption) = &context.files.encrypt {
-            encryption
-                .check(chrono::Utc::now().timestamp())
-                .map_err(|error| Error::new(ErrorKind::Refused, "encrypt the parts").caused_by(error))?;
+            encryption.check(chrono::Utc::now().timestamp()).map_err(|error| {
+                Error::new(ErrorKind::Refused, "encrypt the parts").remedied_by(RENEW).caused_by(error)
+            })?;
         }
         let schema = file_schema(&context);
         let writing = Writing { store, context, names, schema, open: None, begun: 0, width: None };

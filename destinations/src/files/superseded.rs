@@ -20,9 +20,21 @@ use crate::contract::{Error, ErrorKind, Manifest};
 pub(super) struct Superseded(Vec<(NewObject, Bytes)>);
 
 impl Superseded {
-    /// Takes away every manifest of another publish that names a file which this one replaces, and that publish's marker.
+    /// Takes away every manifest of another publish that names a file which this one replaces, and that publish's marker;
+    /// all or none, as far as the store answers.
     pub(super) async fn withdraw<S: Store>(store: &S, body: &Body) -> Result<Self, Error> {
-        let mut withdrawn = Vec::new();
+        let mut withdrawn = Self(Vec::new());
+        match withdrawn.take(store, body).await {
+            Ok(()) => Ok(withdrawn),
+            Err(error) => {
+                // The file that they describe still stands, and nobody else knows their texts.
+                withdrawn.restore(store).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn take<S: Store>(&mut self, store: &S, body: &Body) -> Result<(), Error> {
         for part in body.parts.iter().filter(|part| part.staged.object.replace) {
             let object = &part.staged.object;
             let folder = folder_of(&object.path);
@@ -35,11 +47,11 @@ impl Superseded {
             for path in &near {
                 let Some(id) = publish_of_manifest(path).filter(|id| *id != object.publish) else { continue };
                 if folder_of(path) == folder && names(store, path, id, beside(&object.path)).await? {
-                    withdraw(store, folder, id, &near, &mut withdrawn).await?;
+                    withdraw(store, folder, id, &near, &mut self.0).await?;
                 }
             }
         }
-        Ok(Self(withdrawn))
+        Ok(())
     }
 
     /// Puts it all back: the file was not replaced after all. What can't be put back is logged.
@@ -74,11 +86,12 @@ async fn withdraw<S: Store>(
     own.sort_by_key(|path| publish_of_manifest(path).is_some());
     for path in own {
         let Some(text) = small(store, path).await? else { continue };
-        store.remove(path).await?;
         let content_type =
             if publish_of_manifest(path).is_some() { "application/json" } else { "application/octet-stream" };
         let object = NewObject { path: path.clone(), publish, content_type: content_type.to_owned(), replace: true };
+        // Before it goes: a removal without an answer may have been done.
         withdrawn.insert(0, (object, Bytes::from(text)));
+        store.remove(path).await?;
     }
     Ok(())
 }

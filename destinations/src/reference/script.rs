@@ -40,7 +40,7 @@ pub enum Operation {
 pub enum Mishap {
     /// It fails, and nothing of it is done.
     Before(ErrorKind),
-    /// It is done, and fails: the answer was lost.
+    /// It is done, and fails: the answer was lost. Of a kind that is a no, a try before this one was done.
     After(ErrorKind),
     /// Of a write the first half of the rows is done, then it fails. Any other call fails before anything is done.
     Cut(ErrorKind),
@@ -186,7 +186,7 @@ pub(crate) async fn around<T>(
     match mishap {
         None => call.await,
         Some(Mishap::Before(kind) | Mishap::Cut(kind)) => Err(injected(kind, step)),
-        Some(Mishap::After(kind)) => call.await.and_then(|_| Err(injected(kind, step))),
+        Some(Mishap::After(kind)) => call.await.and_then(|_| Err(injected(kind, step).after_doubt(true))),
         Some(Mishap::Throttled(pause)) => Err(injected(ErrorKind::Throttled, step).after(Some(pause))),
         Some(Mishap::Slow(pause)) => {
             tokio::time::sleep(pause).await;

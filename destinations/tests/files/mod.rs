@@ -1,6 +1,7 @@
 //! Parts, their sizes, their manifest and what else stands beside them, over a folder.
 
 mod closing;
+mod commits;
 mod overwrite;
 mod side_files;
 mod sizes;

@@ -1,4 +1,5 @@
-//! The keys in `files.encrypt`, read and judged: a key that can't serve is an error of the config.
+//! The keys in `files.encrypt`, read and judged: a key that can never serve is an error of the config. One that has
+//! expired since is for `check` and for the publish that needs it: a day must not stop every other activation.
 
 use herald_destinations::encode::pgp::{Encryption, KeyError, Recipient, Signer};
 

@@ -5,6 +5,7 @@
 //! no compression (the part is compressed before), a literal without name or date.
 
 mod error;
+mod expiry;
 mod file;
 mod recipient;
 mod signer;
@@ -14,6 +15,7 @@ mod validity;
 use std::{fmt, sync::Arc};
 
 pub use error::KeyError;
+pub use expiry::Expiry;
 pub use recipient::Recipient;
 pub use signer::Signer;
 pub(crate) use stream::Encryptor;
@@ -41,8 +43,15 @@ impl Encryption {
     /// # Errors
     /// The first key that has, by its file.
     pub fn check(&self, now: i64) -> Result<(), KeyError> {
-        self.0.recipients.iter().try_for_each(|recipient| recipient.check(now))?;
-        self.0.signer.as_ref().map_or(Ok(()), |signer| signer.check(now))
+        match self.expiries().find(|expiry| expiry.at <= now) {
+            Some(expired) => Err(KeyError::new(&expired.file, expired.reason(now))),
+            None => Ok(()),
+        }
+    }
+
+    /// When its keys can serve no longer, of those that ever end.
+    pub fn expiries(&self) -> impl Iterator<Item = Expiry> {
+        self.0.recipients.iter().filter_map(Recipient::expiry).chain(self.0.signer.as_ref().and_then(Signer::expiry))
     }
 
     /// About how many bytes encryption adds to a part.

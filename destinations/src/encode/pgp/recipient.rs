@@ -8,10 +8,9 @@ use pgp::{
 use rand::{CryptoRng, Rng, thread_rng};
 
 use super::{
-    KeyError,
-    error::day,
+    Expiry, KeyError,
     file::public_keys,
-    validity::{Purpose, Usable, usable},
+    validity::{Purpose, Usable, chosen},
 };
 
 /// Somebody who can read what is encrypted: a public key, and the one of its keys that is for encryption.
@@ -24,17 +23,18 @@ pub struct Recipient {
 }
 
 impl Recipient {
-    /// All keys of a file, armoured or binary. `file`: its name, for messages; `now`: seconds since 1970.
+    /// All keys of a file, armoured or binary; also those that have expired, which [`Encryption::check`](super::Encryption::check)
+    /// refuses. `file`: its name, for messages; `now`: seconds since 1970.
     ///
     /// # Errors
-    /// When the content holds no public key, or one that is expired, revoked, or has no usable encryption key.
+    /// When the content holds no public key, or one that is revoked or has no usable encryption key.
     pub fn read(file: &str, content: &[u8], now: i64) -> Result<Vec<Self>, KeyError> {
         let keys = public_keys(file, content)?;
         keys.into_iter().map(|key| Self::of(file, key, now)).collect()
     }
 
     fn of(file: &str, key: SignedPublicKey, now: i64) -> Result<Self, KeyError> {
-        let chosen = usable(&key, Purpose::Encrypt, now).map_err(|reason| KeyError::new(file, reason))?;
+        let chosen = chosen(&key, Purpose::Encrypt, now).map_err(|reason| KeyError::new(file, reason))?;
         let recipient = Self { file: file.to_owned(), key, chosen };
         // Some algorithms and curves are known by name alone: a trial tells.
         let mut trial = MessageBuilder::from_bytes("", "").seipd_v1(thread_rng(), SymmetricKeyAlgorithm::AES256);
@@ -47,14 +47,10 @@ impl Recipient {
         }
     }
 
-    pub(super) fn check(&self, now: i64) -> Result<(), KeyError> {
-        match self.chosen.expires.filter(|end| *end <= now) {
-            None => Ok(()),
-            Some(end) => {
-                let id = self.key.legacy_key_id();
-                Err(KeyError::new(&self.file, format!("the key {id} expired on {}", day(end))))
-            }
-        }
+    /// When it can serve no longer, if it ever ends.
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        let key = self.key.legacy_key_id().to_string();
+        self.chosen.expires.map(|at| Expiry { option: "pgp", file: self.file.clone(), key, at })
     }
 
     /// Size of the packet that holds the session key for this recipient.

@@ -8,10 +8,9 @@ use pgp::{
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{
-    KeyError,
-    error::day,
+    Expiry, KeyError,
     file::secret_key,
-    validity::{Purpose, Usable, usable},
+    validity::{Purpose, Usable, chosen},
 };
 
 /// Who signs what is encrypted.
@@ -24,14 +23,14 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// The one private key of a file, armoured or binary, and what unlocks it. `file`: its name, for messages; `now`:
-    /// seconds since 1970.
+    /// The one private key of a file, armoured or binary, and what unlocks it; also one that has expired, which
+    /// [`Encryption::check`](super::Encryption::check) refuses. `file`: its name, for messages; `now`: seconds since 1970.
     ///
     /// # Errors
-    /// When the content is not one private key, when it is expired, revoked or not for signing, or the passphrase is wrong.
+    /// When the content is not one private key, when it is revoked or not for signing, or the passphrase is wrong.
     pub fn read(file: &str, content: &[u8], passphrase: Option<SecretString>, now: i64) -> Result<Self, KeyError> {
         let key = secret_key(file, content)?;
-        let chosen = usable(&key.to_public_key(), Purpose::Sign, now).map_err(|reason| KeyError::new(file, reason))?;
+        let chosen = chosen(&key.to_public_key(), Purpose::Sign, now).map_err(|reason| KeyError::new(file, reason))?;
         let given = passphrase.is_some();
         let signer = Self { file: file.to_owned(), key, chosen, passphrase: passphrase.unwrap_or_default() };
         let id = signer.key.legacy_key_id();
@@ -49,14 +48,10 @@ impl Signer {
         }
     }
 
-    pub(super) fn check(&self, now: i64) -> Result<(), KeyError> {
-        match self.chosen.expires.filter(|end| *end <= now) {
-            None => Ok(()),
-            Some(end) => {
-                let id = self.key.legacy_key_id();
-                Err(KeyError::new(&self.file, format!("the key {id} expired on {}", day(end))))
-            }
-        }
+    /// When it can serve no longer, if it ever ends.
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        let key = self.key.legacy_key_id().to_string();
+        self.chosen.expires.map(|at| Expiry { option: "sign", file: self.file.clone(), key, at })
     }
 
     pub(super) fn password(&self) -> Password {

@@ -25,8 +25,32 @@ pub(super) struct Usable {
     pub(super) expires: Option<i64>,
 }
 
+/// The newest of a key's own keys that may serve or, where time alone ended that, the one that served last; its
+/// `expires` is then past. Else why none may. `now`: seconds since 1970.
+pub(super) fn chosen(key: &SignedPublicKey, purpose: Purpose, now: i64) -> Result<Usable, String> {
+    usable(key, purpose, now).or_else(|reason| {
+        let mut past: Vec<i64> = moments(key).filter(|end| *end <= now).collect();
+        past.sort_unstable();
+        let served = |end: &i64| usable(key, purpose, end - 1).ok().map(|found| (found, *end));
+        let last = past.iter().rev().find_map(served);
+        last.map(|(found, end)| Usable { expires: Some(end), ..found }).ok_or(reason)
+    })
+}
+
+/// When anything of a key ends by itself: the key, its subkeys, and what vouches for them.
+fn moments(key: &SignedPublicKey) -> impl Iterator<Item = i64> {
+    let details = &key.details;
+    let users = details.users.iter().flat_map(|user| &user.signatures);
+    let own = users.chain(&details.direct_signatures).map(|signature| (key.primary_key.created_at(), signature));
+    let subkeys = key.public_subkeys.iter().flat_map(|subkey| {
+        let made = subkey.created_at();
+        subkey.signatures.iter().map(move |signature| (made, signature))
+    });
+    own.chain(subkeys).flat_map(|(made, signature)| ends(made, signature).into_iter().chain(lapse(signature)))
+}
+
 /// The newest of a key's own keys that may serve, or why none may. `now`: seconds since 1970.
-pub(super) fn usable(key: &SignedPublicKey, purpose: Purpose, now: i64) -> Result<Usable, String> {
+fn usable(key: &SignedPublicKey, purpose: Purpose, now: i64) -> Result<Usable, String> {
     let primary = &key.primary_key;
     let id = primary.legacy_key_id();
     if key.details.revocation_signatures.iter().any(|signature| signature.verify_key(primary).is_ok()) {
@@ -122,9 +146,14 @@ fn judge(
 
 /// Whether a signature itself has not expired.
 fn stands(signature: &Signature, now: i64) -> bool {
-    let Some(made) = signature.created() else { return false };
-    let lasts = signature.signature_expiration_time().map_or(0, |time| i64::from(time.as_secs()));
-    lasts == 0 || i64::from(made.as_secs()) + lasts > now
+    signature.created().is_some() && lapse(signature).is_none_or(|end| end > now)
+}
+
+/// When a signature itself ends.
+fn lapse(signature: &Signature) -> Option<i64> {
+    let lasts =
+        signature.signature_expiration_time().map(|time| i64::from(time.as_secs())).filter(|lasts| *lasts > 0)?;
+    signature.created().map(|made| i64::from(made.as_secs()) + lasts)
 }
 
 /// Seconds from a key's making that a signature gives it.

@@ -12,12 +12,19 @@ fn refusal(content: &[u8], now: i64) -> String {
     Recipient::read("keys/partner.asc", content, now).expect_err("a key that can't serve").to_string()
 }
 
+/// Why a key that was read may not be encrypted for.
+fn lapsed(content: &[u8], now: i64) -> String {
+    let recipients = Recipient::read("keys/partner.asc", content, now).expect("a key that served once");
+    Encryption::new(recipients, None).check(now).expect_err("a key that can't serve any more").to_string()
+}
+
 #[tokio::test]
-async fn a_key_that_is_expired_or_revoked_or_not_for_encryption_is_refused_by_its_file_and_reason() {
+async fn a_key_that_is_revoked_or_not_for_encryption_is_refused_by_its_file_and_reason_and_an_expired_one_when_it_is_used()
+ {
     let gpg = Gpg::new();
     let brief = gpg.key("brief", "future-default", "2d", "");
     assert!(Recipient::read("x", &gpg.public("brief", true), now()).is_ok());
-    let said = refusal(&gpg.public("brief", true), now() + 3 * DAY);
+    let said = lapsed(&gpg.public("brief", true), now() + 3 * DAY);
     assert!(
         said.starts_with(&format!("keys/partner.asc: the key {} expired on 20", &brief[24..].to_lowercase())),
         "{said}"
@@ -27,6 +34,9 @@ async fn a_key_that_is_expired_or_revoked_or_not_for_encryption_is_refused_by_it
     gpg.revoke(&gone);
     let said = refusal(&gpg.public("gone", false), now());
     assert!(said.ends_with("is revoked"), "{said}");
+    gpg.revoke(&brief);
+    let said = refusal(&gpg.public("brief", false), now() + 3 * DAY);
+    assert!(said.ends_with("is revoked"), "expired and revoked: {said}");
 
     gpg.key("writer", "ed25519", "never", "");
     let said = refusal(&gpg.public("writer", true), now());
@@ -50,8 +60,8 @@ async fn a_valid_subkey_is_taken_in_place_of_one_that_expired() {
     let key = gpg.key("partner", "ed25519", "never", "");
     gpg.subkey(&key, "cv25519", "2d");
     let later = now() + 3 * DAY;
-    let said = refusal(&gpg.public("partner", true), later);
-    assert!(said.contains("its subkey ") && said.contains(" expired on 20"), "{said}");
+    let said = lapsed(&gpg.public("partner", true), later);
+    assert!(said.contains(" expired on 20"), "{said}");
     gpg.subkey(&key, "rsa2048", "never");
     let recipients = Recipient::read("x", &gpg.public("partner", true), later).expect("the other subkey");
     let rows = herald_destinations::conformance::batch(herald_destinations::contract::Op::Add, 0, 9).rows;
@@ -93,7 +103,9 @@ async fn a_signer_needs_its_passphrase_and_a_key_that_signs() {
     assert!(said(read(&private, None, now())).expect_err("no passphrase").ends_with("needs a passphrase"));
     let wrong = said(read(&private, Some("wrong"), now())).expect_err("a wrong one");
     assert!(wrong.starts_with("the passphrase does not open the key"), "{wrong}");
-    assert!(said(read(&private, Some("right"), now() + 9 * DAY)).expect_err("expired").contains("expired on"));
+    let late = read(&private, Some("right"), now() + 9 * DAY).expect("our key, expired");
+    let expired = Encryption::new(Vec::new(), Some(late)).check(now() + 9 * DAY).expect_err("expired");
+    assert!(expired.reason.contains("expired on"), "{expired}");
     assert!(said(read(&gpg.public("ours", true), None, now())).expect_err("public").contains("it holds a public key"));
     // A service may run for longer than a key is valid.
     let recipients = Recipient::read("ours", &gpg.public("ours", true), now()).expect("a key");
