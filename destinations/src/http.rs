@@ -4,8 +4,15 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-/// The pause of a `Retry-After` header: seconds, or a date as HTTP writes it.
+/// No pause that a server asks for counts as longer; it is more than any policy waits.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The pause of a `Retry-After` header: seconds, or a date as HTTP writes it; at most a week.
 pub(crate) fn pause(header: &str) -> Option<Duration> {
+    asked(header).map(|pause| pause.min(LONGEST))
+}
+
+fn asked(header: &str) -> Option<Duration> {
     if let Ok(seconds) = header.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -24,5 +31,6 @@ mod tests {
         let soon = (Utc::now() + Duration::from_secs(90)).to_rfc2822();
         assert!(pause(&soon).is_some_and(|pause| (80..=90).contains(&pause.as_secs())), "{soon}");
         assert_eq!(pause("soon"), None);
+        assert_eq!(pause(&u64::MAX.to_string()), Some(LONGEST));
     }
 }

@@ -88,7 +88,7 @@ impl Place {
     /// Says that a file which was written in its place is whole.
     pub(super) fn forget_note(&self, server: &mut Connection, object: &NewObject) -> Result<(), Failure> {
         gone_is_fine(server.remove(&self.root.at(&note(object))))?;
-        self.remove_empty(server, &apart_of(object.publish))
+        self.remove_empty(server, &apart_of(object.publish), true)
     }
 
     /// The file that a note is about, if `name` is a note's; `None` too for a note that was not written to its end.
@@ -225,7 +225,7 @@ impl Place {
         let written = server.write(&mut writing, b"probe").and_then(|()| self.finish(server, writing, &path));
         if !written.as_ref().is_err_and(|failure| failure.breaks) {
             gone_is_fine(server.remove(&self.root.at(&path)))?;
-            self.remove_empty(server, folder(&path))?;
+            self.remove_empty(server, folder(&path), true)?;
         }
         written.map(drop).map_err(|failure| self.explained(server, failure, &path))
     }

@@ -54,7 +54,7 @@ impl Place {
             }
         }
         match staged.starts_with(&apart_of(object.publish)) {
-            true => self.remove_empty(server, folder(staged)),
+            true => self.remove_empty(server, folder(staged), true),
             false => Ok(()),
         }
     }
