@@ -1,8 +1,14 @@
 //! What destinations behind an HTTP API have in common.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
+
+/// Whether a host is this machine itself, so that nobody between can read along.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
 
 /// No pause that a server asks for counts as longer; it is more than any policy waits.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);

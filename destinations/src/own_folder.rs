@@ -16,6 +16,15 @@ pub(crate) enum Owner {
     Unknown,
 }
 
+/// What was removed in a folder just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Removed {
+    Nothing,
+    File,
+    /// The folder of this owner.
+    Folder(Owner),
+}
+
 /// Length of an id as text.
 const ID: usize = 36;
 
@@ -32,12 +41,13 @@ impl Owner {
         if dated { Self::Dated } else { Self::Unknown }
     }
 
-    /// Whether it may be removed if it is empty; `emptied`: something in it was removed just now.
-    pub(crate) fn may_go(self, emptied: bool) -> bool {
+    /// Whether it may be removed if it is empty. Of folders that may be anybody's, only one that a publish's own folder
+    /// was removed from, as is the activation's in the default path; files alone may lie in a partner's.
+    pub(crate) fn may_go(self, removed: Removed) -> bool {
         match self {
             Self::Publish => true,
-            Self::Dated => emptied,
-            Self::Unknown => false,
+            Self::Dated => removed != Removed::Nothing,
+            Self::Unknown => matches!(removed, Removed::Folder(Self::Publish | Self::Dated)),
         }
     }
 }

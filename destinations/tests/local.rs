@@ -185,13 +185,13 @@ herald_destinations::conformance_suite!(suite, LocalHarness);
 async fn an_empty_folder_goes_only_if_its_name_is_a_publishs() {
     let root = tempfile::tempdir().expect("a folder");
     let store = LocalStore::new(root.path());
-    for kept in ["drop/in", "deletions", "2025"] {
+    for kept in ["drop", "deletions", "2025"] {
         fs::create_dir_all(root.path().join(kept)).expect("a folder");
     }
     let publish = uuid::Uuid::now_v7();
     let path = format!("drop/in/2026-11-22/{publish}/x.csv");
     let object = NewObject { path: path.clone(), publish, content_type: "text/csv".to_owned(), replace: false };
-    for prefix in ["drop/in/x", "deletions/", "2025/"] {
+    for prefix in ["drop/x", "deletions/", "2025/"] {
         store.sweep(prefix, publish).await.expect("swept");
     }
     drop(store.stage(&object, &CancellationToken::new()).await.expect("staged"));
@@ -201,5 +201,5 @@ async fn an_empty_folder_goes_only_if_its_name_is_a_publishs() {
     let (mut files, mut left) = (BTreeMap::new(), Vec::new());
     walk(root.path(), root.path(), &mut files, &mut left);
     left.sort();
-    assert_eq!(left, ["2025", "deletions", "drop/in"].map(|kept| root.path().join(kept).display().to_string()));
+    assert_eq!(left, ["2025", "deletions", "drop"].map(|kept| root.path().join(kept).display().to_string()));
 }

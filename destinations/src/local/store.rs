@@ -18,7 +18,7 @@ use super::{
 use crate::{
     contract::Error,
     files::{NewObject, Staged, Stat, Store, Upload},
-    own_folder::Owner,
+    own_folder::{Owner, Removed},
 };
 
 /// Bytes of a read.
@@ -125,7 +125,7 @@ impl Store for LocalStore {
                 _ => {}
             }
             if let Some(folder) = at.parent() {
-                remove_empty_folders(&root, folder, true);
+                remove_empty_folders(&root, folder, Removed::File);
             }
             Ok(())
         })
@@ -246,7 +246,7 @@ fn sync_name(file: &Path) -> io::Result<()> {
 }
 
 fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {
-    let mut removed = false;
+    let mut removed = Removed::Nothing;
     match fs::read_dir(folder) {
         Ok(entries) => {
             for entry in entries {
@@ -254,7 +254,7 @@ fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {
                 if is_temporary(&entry.file_name(), Some(publish)) {
                     match fs::remove_file(entry.path()) {
                         Err(error) if !is_gone(&error) => return Err(error),
-                        _ => removed = true,
+                        _ => removed = Removed::File,
                     }
                 }
             }
@@ -267,15 +267,15 @@ fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {
 }
 
 /// Removes `folder` and those above it for as long as they are empty and Herald's own. The target's own stays.
-/// `emptied`: something in `folder` was removed just now.
-fn remove_empty_folders(root: &Path, folder: &Path, mut emptied: bool) {
+/// `removed`: what was removed in `folder` just now.
+fn remove_empty_folders(root: &Path, folder: &Path, mut removed: Removed) {
     for folder in folder.ancestors().take_while(|folder| *folder != root && folder.starts_with(root)) {
-        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if !Owner::of(name).may_go(emptied) {
+        let owner = Owner::of(folder.file_name().and_then(|name| name.to_str()).unwrap_or_default());
+        if !owner.may_go(removed) {
             return;
         }
         match fs::remove_dir(folder) {
-            Ok(()) => emptied = true,
+            Ok(()) => removed = Removed::Folder(owner),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // Not empty, or not ours to remove.
             Err(_) => return,

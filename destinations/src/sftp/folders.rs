@@ -9,7 +9,7 @@ use super::{
     place::{Place, gone_is_fine, is_apart},
     wire::{Attributes, Sort},
 };
-use crate::own_folder::Owner;
+use crate::own_folder::{Owner, Removed};
 
 /// Folders within folders; deeper than any publish makes.
 const DEEPEST: usize = 32;
@@ -21,11 +21,11 @@ impl Place {
         if !within.is_empty() {
             check(within)?;
         }
-        let mut removed = false;
+        let mut removed = Removed::Nothing;
         for (name, _) in self.entries(server, within)?.unwrap_or_default() {
             if is_temporary(&name, Some(publish)) {
                 gone_is_fine(server.remove(&self.root.at(&joined(within, &name))))?;
-                removed = true;
+                removed = Removed::File;
             }
         }
         self.remove_empty(server, within, removed)?;
@@ -35,24 +35,24 @@ impl Place {
             let path = joined(&apart, &name);
             if let Some(begun) = self.noted(server, &path)? {
                 gone_is_fine(server.remove(&self.root.at(&begun)))?;
-                self.remove_empty(server, folder(&begun), true)?;
+                self.remove_empty(server, folder(&begun), Removed::File)?;
             }
             gone_is_fine(server.remove(&self.root.at(&path)))?;
         }
-        self.remove_empty(server, &apart, true)
+        self.remove_empty(server, &apart, Removed::File)
     }
 
     /// Removes `path` and the folders above it for as long as they are empty and Herald's own. The target's own stays.
-    /// `emptied`: something in `path` was removed just now.
+    /// `removed`: what was removed in `path` just now.
     pub(super) fn remove_empty(
         &self,
         server: &mut Connection,
         mut path: &str,
-        mut emptied: bool,
+        mut removed: Removed,
     ) -> Result<(), Failure> {
         while !path.is_empty() {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            if path != TEMPORARIES && !Owner::of(name).may_go(emptied) {
+            let owner = Owner::of(path.rsplit('/').next().unwrap_or(path));
+            if path != TEMPORARIES && !owner.may_go(removed) {
                 return Ok(());
             }
             let at = self.root.at(path);
@@ -62,7 +62,7 @@ impl Place {
                     Err(failure) if failure.breaks => return Err(failure),
                     // Filled meanwhile, or not ours to remove.
                     Err(failure) if !failure.is_gone() => return Ok(()),
-                    _ => emptied = true,
+                    _ => removed = Removed::Folder(owner),
                 },
                 Err(failure) if failure.breaks => return Err(failure),
                 Err(failure) if failure.is_gone() => {}
@@ -82,7 +82,7 @@ impl Place {
             Err(failure) if failure.is_vague() && server.look(&at)?.is_none() => {}
             answer => gone_is_fine(answer)?,
         }
-        self.remove_empty(server, folder(path), true)
+        self.remove_empty(server, folder(path), Removed::File)
     }
 
     /// Paths of visible files below a path prefix. Links are not followed.
