@@ -1,11 +1,24 @@
 //! What destinations behind an HTTP API have in common.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-/// The pause of a `Retry-After` header: seconds, or a date as HTTP writes it.
+/// Whether a host is this machine itself, so that nobody between can read along.
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// No pause that a server asks for counts as longer; it is more than any policy waits.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The pause of a `Retry-After` header: seconds, or a date as HTTP writes it; at most a week.
 pub(crate) fn pause(header: &str) -> Option<Duration> {
+    asked(header).map(|pause| pause.min(LONGEST))
+}
+
+fn asked(header: &str) -> Option<Duration> {
     if let Ok(seconds) = header.trim().parse() {
         return Some(Duration::from_secs(seconds));
     }
@@ -24,5 +37,6 @@ mod tests {
         let soon = (Utc::now() + Duration::from_secs(90)).to_rfc2822();
         assert!(pause(&soon).is_some_and(|pause| (80..=90).contains(&pause.as_secs())), "{soon}");
         assert_eq!(pause("soon"), None);
+        assert_eq!(pause(&u64::MAX.to_string()), Some(LONGEST));
     }
 }

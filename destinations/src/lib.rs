@@ -12,6 +12,7 @@ mod http;
 pub mod identity;
 pub mod liveramp;
 pub mod local;
+mod own_folder;
 pub mod reference;
 pub mod s3;
 pub mod sftp;

@@ -15,12 +15,13 @@ use herald_destinations::{
         Arranged, Canary, FaultyStore, Harness, OCCUPIED, Outcome, Poison, Row, Step, Trouble, Whole, rows_of_objects,
     },
     contract::{Destination, ErrorKind, RetryPolicy},
-    files::FilesDestination,
+    files::{FilesDestination, NewObject, Store},
     kind,
     local::LocalStore,
     reference::{Mishap, Script},
 };
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 
 struct LocalHarness {
     folder: TempDir,
@@ -179,3 +180,26 @@ impl Harness for LocalHarness {
 }
 
 herald_destinations::conformance_suite!(suite, LocalHarness);
+
+#[tokio::test]
+async fn an_empty_folder_goes_only_if_its_name_is_a_publishs() {
+    let root = tempfile::tempdir().expect("a folder");
+    let store = LocalStore::new(root.path());
+    for kept in ["drop", "deletions", "2025"] {
+        fs::create_dir_all(root.path().join(kept)).expect("a folder");
+    }
+    let publish = uuid::Uuid::now_v7();
+    let path = format!("drop/in/2026-11-22/{publish}/x.csv");
+    let object = NewObject { path: path.clone(), publish, content_type: "text/csv".to_owned(), replace: false };
+    for prefix in ["drop/x", "deletions/", "2025/"] {
+        store.sweep(prefix, publish).await.expect("swept");
+    }
+    drop(store.stage(&object, &CancellationToken::new()).await.expect("staged"));
+    store.sweep(&path, publish).await.expect("swept");
+    store.put(&object, Bytes::from_static(b"one")).await.expect("written");
+    store.remove(&path).await.expect("removed");
+    let (mut files, mut left) = (BTreeMap::new(), Vec::new());
+    walk(root.path(), root.path(), &mut files, &mut left);
+    left.sort();
+    assert_eq!(left, ["2025", "deletions", "drop"].map(|kept| root.path().join(kept).display().to_string()));
+}

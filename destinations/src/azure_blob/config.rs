@@ -17,6 +17,7 @@ use super::{
 use crate::{
     contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, Retries},
     files::{self, FilesDestination},
+    http::is_this_machine,
 };
 
 /// The kind `azure_blob`.
@@ -92,7 +93,18 @@ impl AzureBlobConfig {
         given.check_one()?;
         let connection = given.connection()?;
         let (account, endpoint) = given.place(connection.as_ref())?;
+        let connection_is_endpoint = given.endpoint.is_none();
         let credentials = given.credentials(connection, account.as_deref())?;
+        // A signature is all that whoever reads it needs; a key is never sent.
+        if matches!(credentials, Credentials::Sas(_))
+            && endpoint.scheme() != "https"
+            && !is_this_machine(endpoint.host_str().unwrap_or_default())
+        {
+            return Err(wrong(
+                if connection_is_endpoint { "connection_string" } else { "endpoint" },
+                "would carry the shared access signature in the clear: use https",
+            ));
+        }
         // The SDK would refuse too, but only with the first request.
         if matches!(credentials, Credentials::Application { .. } | Credentials::Identity { .. })
             && endpoint.scheme() != "https"

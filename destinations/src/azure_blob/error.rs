@@ -64,6 +64,11 @@ impl Failure {
         }
     }
 
+    /// Whether the signature allows new blobs only, and one stands there.
+    pub(super) fn lacks_overwrite(&self) -> bool {
+        self.is("UnauthorizedBlobOverwrite")
+    }
+
     /// Whether the credentials are good, but not for this.
     pub(super) fn lacks_right(&self) -> bool {
         let code = self.code.as_deref().unwrap_or_default();

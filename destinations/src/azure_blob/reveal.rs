@@ -60,6 +60,7 @@ impl Shared {
         match self.standing(staged, name).await.map_err(fail)? {
             Standing::Ours => self.blank(name, |id| ids.holds(id)).await.map(drop),
             Standing::Another if !object.replace => Err(self.occupied("commit the blocks", name)),
+            Standing::Another if failure.lacks_overwrite() => Err(self.may_not_replace(failure, name)),
             // The service said that something stands here, and now nothing does.
             Standing::Nothing if stands => {
                 Err(Error::new(ErrorKind::Unavailable, "commit the blocks").with("blob", name).caused_by(failure))
@@ -95,6 +96,15 @@ impl Shared {
             .with("there", "a blob that this publish did not write")
     }
 
+    /// Where a blob may be replaced, one that stands there is no conflict: the right is missing.
+    fn may_not_replace(&self, failure: Failure, name: &str) -> Error {
+        Error::new(ErrorKind::Unauthorized, "replace a blob")
+            .with("container", self.client.container())
+            .with("blob", name)
+            .with("rights", "the SAS lets blobs be created and not replaced: it needs `w`")
+            .caused_by(failure)
+    }
+
     fn gone(&self, name: &str) -> Error {
         Error::new(ErrorKind::Refused, "commit the blocks")
             .with("container", self.client.container())
@@ -114,6 +124,7 @@ impl Shared {
         let put = || async {
             match self.client.put(writing, bytes.clone()).await {
                 Err(failure) if !object.replace && failure.stands_already() => self.same_bytes(bytes, &name).await,
+                Err(failure) if failure.lacks_overwrite() => Err(self.may_not_replace(failure, &name)),
                 answer => answer.map_err(|failure| self.error(failure, "write a blob", &name)),
             }
         };

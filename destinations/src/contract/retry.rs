@@ -111,7 +111,7 @@ impl Retries {
                 Retry::Backoff => RetryPolicy::ceiling(attempt).mul_f64(fraction()),
                 Retry::After(pause) => pause,
             };
-            if attempt >= self.policy.attempts || started.elapsed() + pause > self.policy.max_elapsed {
+            if attempt >= self.policy.attempts || started.elapsed().saturating_add(pause) > self.policy.max_elapsed {
                 return Err(error);
             }
             self.tally.repeated(error.kind());

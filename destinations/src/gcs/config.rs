@@ -2,12 +2,12 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use async_trait::async_trait;
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use reqwest::Url;
 
 use super::{
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     contract::{Capabilities, Config, ConfigError, Destination, Error, Kind, Retries},
     files::{self, FilesDestination},
+    http::is_this_machine,
 };
 
 const GOOGLE: &str = "https://storage.googleapis.com";
@@ -147,6 +148,9 @@ fn wrong(key: &str, message: impl Into<String>) -> ConfigError {
     ConfigError { key: key.to_owned(), message: message.into() }
 }
 
+/// Longest path of a file with credentials, in bytes.
+const LONGEST_PATH: usize = 1_024;
+
 /// Names as <https://cloud.google.com/storage/docs/buckets#naming> has them; with dots, up to 222 characters.
 fn check_bucket(bucket: &str) -> Result<(), ConfigError> {
     let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
@@ -172,13 +176,21 @@ fn credentials(options: &Options, folder: &Path) -> Result<Credentials, ConfigEr
     match (file, options.anonymous) {
         (Some(_), true) => Err(wrong("anonymous", "excludes `service_account`: no credentials are sent")),
         // Whoever pastes the key, or fills it in, must not read it back in an error.
-        (Some(file), false) if file.to_string_lossy().contains(['{', '\n']) => {
+        (Some(file), false) if is_key(&file.to_string_lossy()) => {
             Err(wrong("service_account", "is the key itself: expected the path of the file that holds it"))
         }
         (Some(file), false) => Ok(Credentials::File(folder.join(file))),
         (None, true) => Ok(Credentials::Anonymous),
         (None, false) => Ok(Credentials::Default),
     }
+}
+
+/// Whether a text is a key and no path: JSON, also in base64, or longer than a path is anywhere.
+fn is_key(text: &str) -> bool {
+    let decoded = || STANDARD_NO_PAD.decode(text.trim().trim_end_matches('='));
+    text.len() > LONGEST_PATH
+        || text.contains(['{', '\n'])
+        || decoded().is_ok_and(|text| text.trim_ascii_start().starts_with(b"{"))
 }
 
 fn endpoint(options: &Options, credentials: &Credentials) -> Result<Url, ConfigError> {
@@ -191,19 +203,16 @@ fn endpoint(options: &Options, credentials: &Credentials) -> Result<Url, ConfigE
         return Err(no_address());
     }
     // A token is all that whoever reads it needs.
-    if url.scheme() == "http" && *credentials != Credentials::Anonymous && !is_here(&url) {
+    if url.scheme() == "http"
+        && *credentials != Credentials::Anonymous
+        && !is_this_machine(url.host_str().unwrap_or_default())
+    {
         return Err(wrong(
             "endpoint",
             "would carry the token in the clear: expected `https://…`, or `anonymous: true` beside it",
         ));
     }
     Ok(url)
-}
-
-/// Whether an address is this machine's own.
-fn is_here(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The prefix as a folder: no `/` in front, one at the end.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     contract::Error,
     files::{NewObject, Staged, Stat, Store, Upload},
+    own_folder::{Owner, Removed},
 };
 
 /// Bytes of a read.
@@ -124,7 +125,7 @@ impl Store for LocalStore {
                 _ => {}
             }
             if let Some(folder) = at.parent() {
-                remove_empty_folders(&root, folder);
+                remove_empty_folders(&root, folder, Removed::File);
             }
             Ok(())
         })
@@ -245,6 +246,7 @@ fn sync_name(file: &Path) -> io::Result<()> {
 }
 
 fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {
+    let mut removed = Removed::Nothing;
     match fs::read_dir(folder) {
         Ok(entries) => {
             for entry in entries {
@@ -252,7 +254,7 @@ fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {
                 if is_temporary(&entry.file_name(), Some(publish)) {
                     match fs::remove_file(entry.path()) {
                         Err(error) if !is_gone(&error) => return Err(error),
-                        _ => {}
+                        _ => removed = Removed::File,
                     }
                 }
             }
@@ -260,15 +262,20 @@ fn sweep(root: &Path, folder: &Path, publish: Uuid) -> io::Result<()> {
         Err(error) if is_gone(&error) => {}
         Err(error) => return Err(error),
     }
-    remove_empty_folders(root, folder);
+    remove_empty_folders(root, folder, removed);
     Ok(())
 }
 
-/// Removes `folder` and those above it for as long as they are empty, up to the target's own, which stays.
-fn remove_empty_folders(root: &Path, folder: &Path) {
+/// Removes `folder` and those above it for as long as they are empty and Herald's own. The target's own stays.
+/// `removed`: what was removed in `folder` just now.
+fn remove_empty_folders(root: &Path, folder: &Path, mut removed: Removed) {
     for folder in folder.ancestors().take_while(|folder| *folder != root && folder.starts_with(root)) {
+        let owner = Owner::of(folder.file_name().and_then(|name| name.to_str()).unwrap_or_default());
+        if !owner.may_go(removed) {
+            return;
+        }
         match fs::remove_dir(folder) {
-            Ok(()) => {}
+            Ok(()) => removed = Removed::Folder(owner),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             // Not empty, or not ours to remove.
             Err(_) => return,

@@ -24,6 +24,8 @@ use crate::contract::ErrorKind;
 /// than ChaCha20 of a whole packet at once (measured on loopback, 1 GB). Those of old that are broken are left out.
 const CIPHERS: &str =
     "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr";
+/// So often again is a server asked that seems to have no key of the types that are left, before it counts as another one.
+const NO_WAYS: u32 = 2;
 /// How long a connection that is of no more use may take to say good-bye.
 const GOOD_BYE: Duration = Duration::from_millis(500);
 
@@ -83,14 +85,19 @@ impl fmt::Debug for Connection {
 fn trusted(config: &SftpConfig, proven: &Proven) -> Result<Session, Failure> {
     let (host, port) = (config.host.as_str(), config.port);
     let expected = config.host_key.expected(host, port)?;
-    let (mut tried, mut seen) = (Vec::new(), Vec::new());
+    let (mut tried, mut seen, mut no_way) = (Vec::new(), Vec::new(), 0);
     loop {
         let methods = expected.methods(proven.last().as_deref(), &tried);
         if methods.is_empty() {
             return Err(expected.refusal(host, port, &seen, false));
         }
         let session = match shake_hands(config, &methods) {
-            // The server has no key of the types that are left.
+            // The server has no key of the types that are left, or the connection was cut: libssh2 says the same of
+            // both. A cut is not likely to come so often at the same place.
+            Err((_, true)) if !seen.is_empty() && no_way < NO_WAYS => {
+                no_way += 1;
+                continue;
+            }
             Err((_, true)) if !seen.is_empty() => return Err(expected.refusal(host, port, &seen, false)),
             answer => answer.map_err(|(failure, _)| failure)?,
         };
@@ -165,6 +172,8 @@ fn reach(config: &SftpConfig) -> Result<TcpStream, Failure> {
 pub(super) mod code {
     pub(in crate::sftp) const KEX_FAILURE: i32 = -5;
     pub(in crate::sftp) const TIMEOUT: i32 = -9;
+    /// Nothing more can be said over this connection: socket none, send, timeout, disconnect, protocol, receive.
+    pub(in crate::sftp) const LOST: [i32; 7] = [-1, -7, TIMEOUT, -13, -14, -30, -43];
     pub(in crate::sftp) const FILE: i32 = -16;
     pub(in crate::sftp) const METHOD_NONE: i32 = -17;
     pub(in crate::sftp) const AUTHENTICATION_FAILED: i32 = -18;

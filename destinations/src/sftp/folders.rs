@@ -5,10 +5,11 @@ use uuid::Uuid;
 use super::{
     connection::Connection,
     error::Failure,
-    paths::{apart_of, check, folder, is_name, is_temporary},
+    paths::{TEMPORARIES, apart_of, check, folder, is_name, is_temporary},
     place::{Place, gone_is_fine, is_apart},
     wire::{Attributes, Sort},
 };
+use crate::own_folder::{Owner, Removed};
 
 /// Folders within folders; deeper than any publish makes.
 const DEEPEST: usize = 32;
@@ -20,28 +21,40 @@ impl Place {
         if !within.is_empty() {
             check(within)?;
         }
+        let mut removed = Removed::Nothing;
         for (name, _) in self.entries(server, within)?.unwrap_or_default() {
             if is_temporary(&name, Some(publish)) {
                 gone_is_fine(server.remove(&self.root.at(&joined(within, &name))))?;
+                removed = Removed::File;
             }
         }
-        self.remove_empty(server, within)?;
+        self.remove_empty(server, within, removed)?;
         let apart = apart_of(publish);
         let Some(entries) = self.entries(server, &apart)? else { return Ok(()) };
         for (name, _) in entries {
             let path = joined(&apart, &name);
             if let Some(begun) = self.noted(server, &path)? {
                 gone_is_fine(server.remove(&self.root.at(&begun)))?;
-                self.remove_empty(server, folder(&begun))?;
+                self.remove_empty(server, folder(&begun), Removed::File)?;
             }
             gone_is_fine(server.remove(&self.root.at(&path)))?;
         }
-        self.remove_empty(server, &apart)
+        self.remove_empty(server, &apart, Removed::File)
     }
 
-    /// Removes `path` and the folders above it for as long as they are empty, up to the target's own, which stays.
-    pub(super) fn remove_empty(&self, server: &mut Connection, mut path: &str) -> Result<(), Failure> {
+    /// Removes `path` and the folders above it for as long as they are empty and Herald's own. The target's own stays.
+    /// `removed`: what was removed in `path` just now.
+    pub(super) fn remove_empty(
+        &self,
+        server: &mut Connection,
+        mut path: &str,
+        mut removed: Removed,
+    ) -> Result<(), Failure> {
         while !path.is_empty() {
+            let owner = Owner::of(path.rsplit('/').next().unwrap_or(path));
+            if path != TEMPORARIES && !owner.may_go(removed) {
+                return Ok(());
+            }
             let at = self.root.at(path);
             // A server may remove a folder with all that is in it, so it is not asked to before it was looked into.
             match server.is_empty_folder(&at) {
@@ -49,7 +62,7 @@ impl Place {
                     Err(failure) if failure.breaks => return Err(failure),
                     // Filled meanwhile, or not ours to remove.
                     Err(failure) if !failure.is_gone() => return Ok(()),
-                    _ => {}
+                    _ => removed = Removed::Folder(owner),
                 },
                 Err(failure) if failure.breaks => return Err(failure),
                 Err(failure) if failure.is_gone() => {}
@@ -60,7 +73,7 @@ impl Place {
         Ok(())
     }
 
-    /// Removes a visible object, and folders that this leaves empty.
+    /// Removes a visible object, and folders of Herald's own that this leaves empty.
     pub(super) fn remove(&self, server: &mut Connection, path: &str) -> Result<(), Failure> {
         check(path)?;
         let at = self.root.at(path);
@@ -69,7 +82,7 @@ impl Place {
             Err(failure) if failure.is_vague() && server.look(&at)?.is_none() => {}
             answer => gone_is_fine(answer)?,
         }
-        self.remove_empty(server, folder(path))
+        self.remove_empty(server, folder(path), Removed::File)
     }
 
     /// Paths of visible files below a path prefix. Links are not followed.

@@ -94,10 +94,11 @@ fn by_agent(session: &Session, user: &str, socket: Option<&std::path::Path>) -> 
             Ok(()) => return Ok(()),
             Err(error) => {
                 let failure = failed(&error, "log in with a key of the SSH agent");
-                // The next key may be the one.
-                if failure.kind != ErrorKind::Unauthorized {
-                    return Err(failure);
+                // The next key may be the one, whether the server wants none of this one or the agent can't use it.
+                if matches!(error.code(), ErrorCode::Session(code) if !code::LOST.contains(&code)) {
+                    continue;
                 }
+                return Err(failure);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::{
     transfer::Writing,
     wire::{Attributes, Sort},
 };
-use crate::{contract::ErrorKind, files::NewObject};
+use crate::{contract::ErrorKind, files::NewObject, own_folder::Removed};
 
 /// A folder that another publish removed, empty, in between is made again so often.
 const FOLDER_TRIES: usize = 8;
@@ -82,13 +82,18 @@ impl Place {
         server.write(&mut writing, object.path.as_bytes())?;
         server.settle(&mut writing)?;
         server.close(&writing.handle)?;
-        self.create(server, &object.path, false)
+        let created = self.create(server, &object.path, false);
+        // Somebody else was faster: no sweep may take that file for one that was begun here.
+        if created.as_ref().is_err_and(|failure| !failure.breaks) {
+            self.forget_note(server, object)?;
+        }
+        created
     }
 
     /// Says that a file which was written in its place is whole.
     pub(super) fn forget_note(&self, server: &mut Connection, object: &NewObject) -> Result<(), Failure> {
         gone_is_fine(server.remove(&self.root.at(&note(object))))?;
-        self.remove_empty(server, &apart_of(object.publish))
+        self.remove_empty(server, &apart_of(object.publish), Removed::File)
     }
 
     /// The file that a note is about, if `name` is a note's; `None` too for a note that was not written to its end.
@@ -225,7 +230,7 @@ impl Place {
         let written = server.write(&mut writing, b"probe").and_then(|()| self.finish(server, writing, &path));
         if !written.as_ref().is_err_and(|failure| failure.breaks) {
             gone_is_fine(server.remove(&self.root.at(&path)))?;
-            self.remove_empty(server, folder(&path))?;
+            self.remove_empty(server, folder(&path), Removed::File)?;
         }
         written.map(drop).map_err(|failure| self.explained(server, failure, &path))
     }

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use futures::future::{FutureExt, Map, Shared};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
@@ -31,6 +32,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const STALE: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce(&mut Line) + Send>;
+/// The end of work, for any number to wait for.
+type Ended = Shared<Map<oneshot::Receiver<()>, fn(Result<(), oneshot::error::RecvError>)>>;
 
 /// What a thread works with: a connection that is made when it is first needed, and anew when it was lost.
 #[derive(Debug)]
@@ -77,8 +80,8 @@ pub(super) struct Pool {
     /// Threads without work, each with when it came here.
     idle: Mutex<Vec<(mpsc::Sender<Job>, Instant)>>,
     turns: Semaphore,
-    /// Ends of work that nobody waited for.
-    abandoned: Mutex<Vec<oneshot::Receiver<()>>>,
+    /// Ends of work that nobody waited for. Each stays until it has come: whoever gives up waiting loses none.
+    abandoned: Mutex<Vec<Ended>>,
 }
 
 impl Pool {
@@ -124,25 +127,23 @@ impl Pool {
         Ok(Work { pool: self.clone(), worker: Some(worker), answer, ended: Some(ended), given_up })
     }
 
-    /// Waits for the end of all that was given up: it may have been within a request.
+    /// Waits for the end of all that was given up until now: it may have been within a request.
     pub(super) async fn quiet(&self) {
-        let abandoned = std::mem::take(&mut *lock(&self.abandoned));
+        let abandoned = lock(&self.abandoned).clone();
         for ended in abandoned {
-            let _ = ended.await;
+            ended.await;
         }
+        lock(&self.abandoned).retain(|ended| ended.peek().is_none());
     }
 
     /// Hands a job to an idle thread, or to a new one.
-    fn hand(&self, job: Job) -> Result<mpsc::Sender<Job>, Failure> {
-        let idle = {
-            let mut idle = lock(&self.idle);
-            // One that is about to end by itself could take the job along.
-            idle.retain(|(_, since)| since.elapsed() < IDLE - BREATH);
-            idle.pop()
-        };
-        if let Some((worker, _)) = idle {
-            worker.send(job).map_err(|_| lost())?;
-            return Ok(worker);
+    fn hand(&self, mut job: Job) -> Result<mpsc::Sender<Job>, Failure> {
+        while let Some(worker) = self.idle() {
+            match worker.send(job) {
+                Ok(()) => return Ok(worker),
+                // It ended meanwhile, and gives the job back.
+                Err(mpsc::SendError(back)) => job = back,
+            }
         }
         let (worker, jobs) = mpsc::channel::<Job>();
         let line =
@@ -153,6 +154,15 @@ impl Pool {
             .map_err(|error| Failure::new(ErrorKind::Internal, format!("no thread for a connection: {error}")))?;
         worker.send(job).map_err(|_| lost())?;
         Ok(worker)
+    }
+}
+
+impl Pool {
+    /// An idle thread. One that is about to end by itself could take a job along, and is passed over.
+    fn idle(&self) -> Option<mpsc::Sender<Job>> {
+        let mut idle = lock(&self.idle);
+        idle.retain(|(_, since)| since.elapsed() < IDLE - BREATH);
+        idle.pop().map(|(worker, _)| worker)
     }
 }
 
@@ -192,7 +202,7 @@ impl<T> Drop for Work<T> {
     fn drop(&mut self) {
         if let Some(ended) = self.ended.take() {
             self.given_up.store(true, Ordering::SeqCst);
-            lock(&self.pool.abandoned).push(ended);
+            lock(&self.pool.abandoned).push(ended.map(drop as fn(_)).shared());
         }
     }
 }

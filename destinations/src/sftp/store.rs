@@ -75,7 +75,7 @@ impl Store for SftpStore {
         let handle: Handle = serde_json::from_value(staged.handle.clone())
             .map_err(|error| Error::new(ErrorKind::Internal, "read where a part stands").caused_by(error))?;
         let (object, bytes) = (staged.object.clone(), staged.bytes);
-        let work = move |place: &Place, server: &mut Connection| place.reveal(server, &object, &handle.at, bytes);
+        let work = move |place: &Place, server: &mut Connection| place.reveal(server, &object, &handle, bytes);
         self.settle("make a part visible", work).await
     }
 

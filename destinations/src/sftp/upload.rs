@@ -28,10 +28,13 @@ const GATHER: usize = 1 << 20;
 const AHEAD: usize = 16 << 20;
 const WRITE: &str = "write a part";
 
-/// Where a staged object stands, relative to the target.
+/// A staged object, as whoever reveals it knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Handle {
+    /// Where it stands, relative to the target.
     pub(super) at: String,
+    /// What was sent: a file of the same size may be another.
+    pub(super) crc32c: u32,
 }
 
 /// What the thread is told.
@@ -51,6 +54,7 @@ pub(super) struct SftpUpload {
     gathered: Vec<Bytes>,
     gathered_bytes: usize,
     bytes: u64,
+    crc32c: u32,
     /// `None` once it has failed.
     work: Option<Work<u64>>,
     cancel: CancellationToken,
@@ -81,6 +85,7 @@ impl SftpUpload {
             gathered: Vec::new(),
             gathered_bytes: 0,
             bytes: 0,
+            crc32c: 0,
             work: Some(work),
             cancel: cancel.clone(),
         })
@@ -156,6 +161,7 @@ impl Upload for SftpUpload {
             return Err(Error::new(ErrorKind::Cancelled, WRITE));
         }
         self.bytes += bytes.len() as u64;
+        self.crc32c = crc32c::crc32c_append(self.crc32c, &bytes);
         self.gathered_bytes += bytes.len();
         self.gathered.push(bytes);
         if self.gathered_bytes >= GATHER { self.flush().await } else { Ok(()) }
@@ -173,7 +179,7 @@ impl Upload for SftpUpload {
         if written != self.bytes {
             return Err(Error::new(ErrorKind::Internal, WRITE).with("given", self.bytes).with("written", written));
         }
-        let handle = serde_json::to_value(Handle { at: self.at.clone() })
+        let handle = serde_json::to_value(Handle { at: self.at.clone(), crc32c: self.crc32c })
             .map_err(|error| Error::new(ErrorKind::Internal, "note where a part stands").caused_by(error))?;
         Ok(Staged { object: self.object.clone(), bytes: self.bytes, handle })
     }

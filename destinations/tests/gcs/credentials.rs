@@ -203,15 +203,20 @@ async fn a_machine_of_googles_asks_its_metadata_server() {
 }
 
 #[tokio::test]
-async fn without_credentials_anywhere_nobody_is_authorized() {
+async fn a_metadata_server_that_is_not_there_is_unreachable_with_what_to_set() {
     if let Some(probed) = probed().await {
         let error = probed.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unauthorized, "{error}");
+        assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
         assert!(error.to_string().contains("set `service_account`"), "{error}");
         return;
     }
     let place = Place::new();
     let [nobody] = free_ports();
     let host = format!("127.0.0.1:{nobody}");
-    alone("without_credentials_anywhere_nobody_is_authorized", &place, &[("GCE_METADATA_HOST", &host)]).await;
+    alone(
+        "a_metadata_server_that_is_not_there_is_unreachable_with_what_to_set",
+        &place,
+        &[("GCE_METADATA_HOST", &host)],
+    )
+    .await;
 }

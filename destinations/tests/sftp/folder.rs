@@ -34,7 +34,29 @@ async fn a_part_stands_beside_its_place_until_it_is_whole() {
     assert_eq!(store.stat("a/b/x.csv").await.unwrap().map(|stat| stat.bytes), Some(3));
     store.remove("a/b/x.csv").await.unwrap();
     store.remove("a/b/x.csv").await.unwrap();
-    assert_eq!(tree(root.path()), Default::default());
+    assert_eq!(names(root.path()), [""; 0]);
+}
+
+#[tokio::test]
+async fn an_empty_folder_goes_only_if_its_name_is_a_publishs() {
+    let root = folder();
+    let store = store(options(&sshd(), root.path()));
+    for kept in ["drop", "deletions", "2025"] {
+        fs::create_dir_all(root.path().join(kept)).unwrap();
+    }
+    let of_publish = uuid::Uuid::now_v7();
+    let path = format!("drop/in/2026-11-22/{of_publish}/x.csv");
+    let object = NewObject { publish: of_publish, ..object(&path) };
+    for prefix in ["drop/x", "deletions/", "2025/"] {
+        store.sweep(prefix, object.publish).await.unwrap();
+    }
+    drop(store.stage(&object, &CancellationToken::new()).await.unwrap());
+    store.sweep(&path, object.publish).await.unwrap();
+    store.put(&object, Bytes::from_static(b"one")).await.unwrap();
+    store.remove(&path).await.unwrap();
+    let mut left = tree(root.path()).1;
+    left.sort();
+    assert_eq!(left, ["2025", "deletions", "drop"].map(|kept| root.path().join(kept).display().to_string()));
 }
 
 #[tokio::test]
@@ -151,6 +173,19 @@ async fn a_part_that_somebody_removed_is_named() {
     fs::remove_file(root.path().join(&names(root.path())[0])).unwrap();
     let error = store.reveal(&staged).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+}
+
+#[tokio::test]
+async fn a_file_of_the_same_size_is_not_taken_for_the_one_that_should_replace_it() {
+    let root = folder();
+    let store = store(options(&sshd(), root.path()));
+    fs::write(root.path().join("x.csv"), "old").unwrap();
+    let object = NewObject { replace: true, ..object("x.csv") };
+    let staged = staged(&store, &object, b"new").await.unwrap();
+    store.sweep("", object.publish).await.unwrap();
+    let error = store.reveal(&staged).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(read(&store, "x.csv").await, b"old");
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use secrecy::ExposeSecret;
 
 use super::{
     Client, Deadlines,
-    failure::{failure, is_network},
+    failure::{Nobody, failure, is_network},
     shared_key::SharedKey,
 };
 use crate::{
@@ -129,8 +129,8 @@ fn unusable(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unauthorized, "use the target's credentials").caused_by(why.into())
 }
 
-/// A machine's identity, asked within bounds. On a machine without one nobody ever answers, so that counts as
-/// credentials that are missing and not as a network that may recover.
+/// A machine's identity, asked within bounds. Where nobody answers, the service may be away for a moment, or the machine
+/// has none: that is told, and counts as a network that may recover.
 #[derive(Debug)]
 struct Machine(Arc<ManagedIdentityCredential>);
 
@@ -141,16 +141,11 @@ impl TokenCredential for Machine {
         scopes: &[&str],
         options: Option<TokenRequestOptions<'_>>,
     ) -> azure_core::Result<AccessToken> {
-        let nobody = || {
-            azure_core::Error::with_message(
-                SdkErrorKind::Credential,
-                "no managed identity answers on this machine, and the target has no other credentials",
-            )
-        };
+        let nobody = |late| azure_core::Error::with_error(SdkErrorKind::Connection, Nobody { late }, "no answer");
         match tokio::time::timeout(IDENTITY_DEADLINE, self.0.get_token(scopes, options)).await {
-            Ok(Err(error)) if is_network(&error) => Err(nobody()),
+            Ok(Err(error)) if is_network(&error) => Err(nobody(false)),
             Ok(answer) => answer,
-            Err(_) => Err(nobody()),
+            Err(_) => Err(nobody(true)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The SDK's errors, told apart and stripped of anything secret.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, fmt, time::Duration};
 
 use azure_core::{
     error::ErrorKind,
@@ -15,6 +15,21 @@ use crate::{
 
 /// What stands in place of a secret.
 const BLANK: &str = "…";
+
+/// No machine's identity answers.
+#[derive(Debug)]
+pub(super) struct Nobody {
+    /// Whether it was waited for to the end.
+    pub(super) late: bool,
+}
+
+impl fmt::Display for Nobody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no managed identity answers on this machine, and the target has no other credentials")
+    }
+}
+
+impl Error for Nobody {}
 
 /// Reads an error of the SDK.
 pub(super) fn failure(error: &azure_core::Error, secrets: &[SecretString]) -> Failure {
@@ -119,6 +134,9 @@ fn broken(error: &azure_core::Error) -> Failure {
         if cause.is::<azure_core::Error>() {
             continue;
         }
+        if cause.downcast_ref::<Nobody>().is_some_and(|nobody| nobody.late) {
+            stage = Stage::Deadline;
+        }
         let word = cause.to_string();
         // Wrappers like to repeat what they wrap.
         if !words.last().is_some_and(|last| last.contains(&word)) {
@@ -216,5 +234,10 @@ mod tests {
             "failed",
         );
         assert_eq!(failure(&gone, &[]).stage, Stage::Network);
+        for (late, stage) in [(false, Stage::Network), (true, Stage::Deadline)] {
+            let nobody = azure_core::Error::with_error(ErrorKind::Connection, Nobody { late }, "no answer");
+            let nobody = failure(&nobody, &[]);
+            assert!(nobody.stage == stage && nobody.message.contains("no managed identity"), "{nobody:?}");
+        }
     }
 }

@@ -98,10 +98,11 @@ impl Client {
     fn refused(&self, error: &CredentialsError) -> Failure {
         let unreached = causes(error).any(|cause| cause.downcast_ref().is_some_and(reqwest::Error::is_connect));
         let words = words(error);
-        // Most machines have no metadata server: then nobody has credentials, however often they are asked for.
+        // A metadata server that restarts looks like none: it may be back, and who has none is told what to set.
         let (stage, message) = if self.needs_metadata_server && unreached {
-            let hint = "no credentials were found: set `service_account`, or GOOGLE_APPLICATION_CREDENTIALS";
-            (Stage::Credentials, format!("{hint} ({words})"))
+            let hint = "no metadata server answers; on a machine that has none, set `service_account`, or \
+                        GOOGLE_APPLICATION_CREDENTIALS";
+            (Stage::Network, format!("{hint} ({words})"))
         } else if error.is_transient() {
             (Stage::Network, format!("no token could be fetched: {words}"))
         } else {
