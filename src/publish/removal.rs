@@ -213,3 +213,19 @@ pub(super) fn marks_of(deposit: &Deposit) -> impl Iterator<Item = Mark> {
 pub(super) fn stopped() -> Failure {
     Failure { remedy: "ask again: it goes on where it stopped".into(), ..code::interrupted() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::mark;
+
+    #[test]
+    fn an_object_has_one_mark_by_whatever_root_and_user_it_is_reached() {
+        let same = |one: (&str, &str), other: (&str, &str)| mark(one.0, one.1) == mark(other.0, other.1);
+        assert!(same(("local local /out person", "a/b"), ("local local /out/a other", "b")));
+        assert!(!same(("local local /out person", "b"), ("local local /out/a person", "b")));
+        let sftp = |user: &str, path: &str| format!("sftp sftp://{user}@host:22{path} person");
+        assert!(same((&sftp("u", "/in"), "b"), (&sftp("v", "/in/"), "b")));
+        assert!(!same((&sftp("u", "/~/in"), "b"), (&sftp("v", "/~/in"), "b")), "each has a home of its own");
+        assert!(!same((&sftp("u", "/in"), "b"), ("sftp sftp://u@other:22/in person", "b")));
+    }
+}
