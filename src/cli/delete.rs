@@ -17,7 +17,7 @@ use crate::config::OnDelete;
 pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Result<Exit, Stop> {
     let (config, publisher) = context::publisher(global).await?;
     let name = args.activation.as_str();
-    let activation = context::activation(&config, name)?;
+    context::activation(&config, name)?;
     let on_delete = match (args.purge, args.keep) {
         (true, _) => Some(OnDelete::Purge),
         (_, true) => Some(OnDelete::Keep),
@@ -49,7 +49,8 @@ pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Resul
         output.text(lines.join("\n"))?;
         return Ok(Exit::Done);
     }
-    let data = match on_delete.unwrap_or(activation.on_delete) {
+    let decided = publisher.on_delete(name, on_delete).await.map_err(|error| context::stopped(&config, error))?;
+    let data = match decided {
         OnDelete::Purge => "purge",
         OnDelete::Keep => "keep",
     };

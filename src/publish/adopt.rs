@@ -95,9 +95,16 @@ impl Publisher {
         let _lock = self.lock(name, true, cancel, progress).await?;
         self.take_over(activation, target, true, cancel, progress).await?;
         self.settle(activation, target).await?;
+        let current = self.identity(activation, target);
+        // What another place holds stays known, for its teardown; what this one held when it was left is known again.
+        self.state.leave_others(name, &current, chrono::Utc::now()).await.map_err(Failure::from)?;
         let row = self.state.snapshot(name).await.map_err(Failure::from)?;
-        if row.is_some_and(|row| row.identity == self.identity(activation, target)) {
+        if row.is_some_and(|row| row.identity == current) {
             return Err(stands(name).into());
+        }
+        let places = self.state.places(name).await.map_err(Failure::from)?;
+        if places.iter().any(|place| place.identity == current && place.leaving) {
+            return Err(leaves(name).into());
         }
         let plan = self.resolver.plan(&self.config, activation).await.map_err(PublishError::Config)?;
         progress.phase(Phase::Resolving, None);
@@ -246,8 +253,6 @@ impl Adoption<'_> {
             publisher.state.renumber(&mut receipt, last).await?;
         }
         let identity = publisher.identity(activation, target);
-        // What another place holds stays known, for its teardown.
-        publisher.state.leave_others(&activation.name, &identity, chrono::Utc::now()).await?;
         publisher.state.begin(&receipt, &identity, &publisher.definition(activation, target)?).await?;
         let written = self.write(replayed, receipt.sequence);
         receipt.finished_at = Some(chrono::Utc::now());
@@ -291,6 +296,15 @@ impl Adoption<'_> {
 /// Runs what waits for the disk on a thread that may.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|error| code::internal(format!("reading stopped: {error}")))?
+}
+
+fn leaves(activation: &str) -> Failure {
+    Failure {
+        code: code::NOT_ADOPTABLE.into(),
+        message: format!("what `{activation}` has at this target is being taken back, since it went elsewhere"),
+        remedy: format!("`herald publish {activation}` brings that to its end first, and begins anew"),
+        retryable: false,
+    }
 }
 
 fn stands(activation: &str) -> Failure {

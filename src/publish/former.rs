@@ -1,5 +1,6 @@
-//! What a publish does first where its activation goes elsewhere than before: the former place is torn down, on record, by
-//! the `on_delete` that it was last published with.
+//! What happens where an activation goes elsewhere than before: once a publish at the new place has succeeded, the former
+//! place is torn down, on record, by the `on_delete` that it was last published with. Until then it stays as it is, and an
+//! activation that comes back goes on from the snapshot that it left.
 //!
 //! A place that can't be reached does not keep the activation from its new one. It stays on record, with the snapshot of
 //! what it held, and is tried again by later publishes until it is torn down, or somebody lets it be with `delete --keep`.
@@ -18,17 +19,23 @@ use crate::{
 /// A former place that could not be torn down is left alone for so long.
 const PAUSE: TimeDelta = TimeDelta::hours(1);
 
+/// Whether a place is left alone for now, since it failed just before.
+pub(super) fn waits(place: &PlaceRow, now: DateTime<Utc>) -> bool {
+    place.tried.is_some_and(|tried| now - tried < PAUSE && tried <= now)
+}
+
 /// How long to keep trying a place that the activation does not go to any more: what waits goes elsewhere.
 pub(super) fn patience(retry: RetryPolicy) -> RetryPolicy {
     RetryPolicy { attempts: retry.attempts.min(3), max_elapsed: retry.max_elapsed.min(Duration::from_secs(60)) }
 }
 
 impl Publisher {
-    /// Tears down the places that an activation does not go to any more. Called under its lock.
+    /// Notes where an activation goes to now. What it left there before is in force again, unless it was begun to be taken
+    /// back: that is brought to its end first. Called under its lock.
     ///
     /// # Errors
-    /// When a place that it goes to again could not be torn down, or the state can't be written.
-    pub(super) async fn leave_former_places(
+    /// When what was begun there could not be brought to its end, or the state can't be written.
+    pub(super) async fn enter_place(
         &self,
         activation: &Activation,
         target: &Target,
@@ -37,71 +44,83 @@ impl Publisher {
         let (name, current) = (activation.name.as_str(), self.identity(activation, target));
         let snapshot = self.state.snapshot(name).await?;
         let here = |place: &PlaceRow| place.identity == current && place.left_at.is_none();
-        let places = self.state.places(name).await?;
-        if places.iter().all(here) && snapshot.is_none_or(|row| row.identity == current) {
+        if self.state.places(name).await?.iter().all(here) && snapshot.is_none_or(|row| row.identity == current) {
             return Ok(());
         }
-        let now = Utc::now();
-        self.state.leave_others(name, &current, now).await?;
-        for place in self.state.places(name).await?.into_iter().filter(|place| place.left_at.is_some()) {
-            let again = place.identity == current;
-            let objects = self.state.count_objects(name, &place.identity, false).await?;
-            if objects == 0 && place.pointer.is_none() {
-                // Nothing ever arrived there.
-                self.state.forget_place(name, &place.identity).await?;
-                continue;
-            }
-            let known = self.former(&place);
-            let on_delete = known.as_ref().map_or(activation.on_delete, |former| former.on_delete);
-            let purge = on_delete == OnDelete::Purge;
-            if purge && !again && !self.may_purge(activation, target, &place, now).await {
-                continue;
-            }
-            tracing::info!(
-                target = place.target,
-                purge,
-                "the activation goes elsewhere: tearing the former place down"
-            );
-            let retry = if again { activation.retry } else { patience(activation.retry) };
-            let receipt = self.tear_down_former(activation, target, place, purge, (retry.into(), watch)).await?;
-            self.sweep(name, self.pointer(name).await?.as_ref()).await?;
-            if let Some(failure) = receipt.error.filter(|_| receipt.status != Status::Succeeded) {
-                if again {
-                    return Err(failure);
+        self.state.leave_others(name, &current, Utc::now()).await?;
+        let begun = |place: &PlaceRow| place.identity == current && place.leaving;
+        let Some(place) = self.state.places(name).await?.into_iter().find(begun) else { return Ok(()) };
+        let receipt = self.tear_down_former(activation, target, place, true, (activation.retry.into(), watch)).await?;
+        self.sweep(name, self.pointer(name).await?.as_ref()).await?;
+        match receipt.error.filter(|_| receipt.status != Status::Succeeded) {
+            Some(failure) => Err(failure),
+            None => Ok(()),
+        }
+    }
+
+    /// Tears down the places that an activation does not go to any more, after it was published at its new one. Whatever
+    /// keeps it from that is told, fails nothing, and is tried again by later publishes. Called under its lock.
+    pub(super) async fn leave_former_places(&self, activation: &Activation, target: &Target, watch: Watch<'_>) {
+        let torn_down = async {
+            for place in self.state.places(&activation.name).await?.into_iter().filter(|place| place.left_at.is_some())
+            {
+                if watch.cancel.is_cancelled() {
+                    break;
                 }
-                tracing::error!(
-                    code = failure.code,
-                    error = failure.message,
-                    remedy = failure.remedy,
-                    "what the former place holds could not be taken back; later publishes try again"
-                );
+                self.leave_former_place(activation, target, place, watch).await?;
             }
+            Ok::<_, Failure>(())
+        };
+        if let Err(failure) = torn_down.await {
+            tracing::error!(
+                code = failure.code,
+                error = failure.message,
+                "former places could not be torn down; later publishes try again"
+            );
+        }
+    }
+
+    async fn leave_former_place(
+        &self,
+        activation: &Activation,
+        target: &Target,
+        place: PlaceRow,
+        watch: Watch<'_>,
+    ) -> Result<(), Failure> {
+        let name = activation.name.as_str();
+        if self.state.unsettled_at(name, &place.identity).await? {
+            tracing::warn!(target = place.target, "a publish to a former place is not settled yet: it is tried again");
+            return Ok(());
+        }
+        let objects = self.state.count_objects(name, &place.identity, false).await?;
+        if objects == 0 && place.pointer.is_none() {
+            // Nothing ever arrived there.
+            return Ok(self.state.forget_place(name, &place.identity).await?);
+        }
+        let known = self.former(&place);
+        let on_delete = known.as_ref().map_or(activation.on_delete, |former| former.on_delete);
+        let purge = on_delete == OnDelete::Purge;
+        if purge && waits(&place, Utc::now()) {
+            tracing::warn!(target = place.target, "what a former place holds is not taken back yet; it is tried again");
+            return Ok(());
+        }
+        tracing::info!(target = place.target, purge, "the activation goes elsewhere: tearing the former place down");
+        let retry = patience(activation.retry).into();
+        let receipt = self.tear_down_former(activation, target, place, purge, (retry, watch)).await?;
+        self.sweep(name, self.pointer(name).await?.as_ref()).await?;
+        if let Some(failure) = receipt.error.filter(|_| receipt.status != Status::Succeeded) {
+            tracing::error!(
+                code = failure.code,
+                error = failure.message,
+                remedy = failure.remedy,
+                "what the former place holds could not be taken back; later publishes try again"
+            );
         }
         Ok(())
     }
 
-    /// Whether what a former place holds may go now: not while the new one can't be written to, which may be a slip, and
-    /// not just after it failed.
-    async fn may_purge(&self, activation: &Activation, target: &Target, place: &PlaceRow, now: DateTime<Utc>) -> bool {
-        if place.tried.is_some_and(|tried| now - tried < PAUSE && tried <= now) {
-            tracing::warn!(target = place.target, "what a former place holds is not taken back yet; it is tried again");
-            return false;
-        }
-        let probed = async {
-            let destination = target.config.connect(patience(activation.retry).into()).await?;
-            destination.probe().await
-        };
-        match probed.await {
-            Ok(()) => true,
-            Err(error) => {
-                tracing::warn!(%error, "the new place can't be written to: the former one is left as it is for now");
-                false
-            }
-        }
-    }
-
     /// The files of the snapshot that an activation stands on.
-    async fn pointer(&self, activation: &str) -> Result<Option<crate::snapshot::Pointer>, Failure> {
+    pub(super) async fn pointer(&self, activation: &str) -> Result<Option<crate::snapshot::Pointer>, Failure> {
         let row = self.state.snapshot(activation).await?;
         let standing = row.map(|row| serde_json::from_value::<super::standing::Standing>(row.pointer));
         Ok(standing.transpose().map_err(super::code::internal)?.map(|standing| standing.pointer))

@@ -12,6 +12,7 @@ mod chain;
 pub mod code;
 pub mod crash;
 mod dead_letters;
+mod decision;
 mod delivery;
 mod explain;
 mod fetch;

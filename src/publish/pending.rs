@@ -26,6 +26,19 @@ pub(super) struct Pending {
     pub(super) looked: Looked,
 }
 
+impl Pending {
+    /// The snapshot after the publish.
+    pub(super) fn snapshot(&self, receipt: &Receipt) -> Result<SnapshotRow, Failure> {
+        Ok(SnapshotRow {
+            activation: receipt.activation.clone(),
+            identity: self.identity.clone(),
+            pointer: serde_json::to_value(&self.standing).map_err(code::internal)?,
+            rows: self.standing.pointer.members,
+            publish: receipt.id,
+        })
+    }
+}
+
 impl Run<'_> {
     /// What will stand once the target has committed: `layer` is what the snapshot gains, `members` what it then
     /// holds, over what was `standing` before, or, without that, as a base of `buckets` partitions.
@@ -77,25 +90,22 @@ impl Publisher {
 
     /// Receipt and snapshot, in one transaction; then what they replaced is swept away.
     pub(super) async fn acknowledge(&self, receipt: &Receipt, pending: Pending) -> Result<(), Failure> {
-        let row = SnapshotRow {
-            activation: receipt.activation.clone(),
-            identity: pending.identity,
-            pointer: serde_json::to_value(&pending.standing).map_err(code::internal)?,
-            rows: pending.standing.pointer.members,
-            publish: receipt.id,
-        };
+        let row = pending.snapshot(receipt)?;
         self.state.acknowledge(receipt, Some(&row), &pending.looked).await?;
         crash::point(crash::ACKNOWLEDGED).await;
         self.sweep(&receipt.activation, Some(&pending.standing.pointer)).await
     }
 
-    /// Removes files of an activation that neither its snapshot nor that of a former place names.
+    /// Removes files of an activation that no snapshot names: neither its own, nor that of a former place, nor the one
+    /// that a publish in flight there will leave.
     pub(super) async fn sweep(&self, activation: &str, current: Option<&Pointer>) -> Result<(), Failure> {
-        let places = self.state.places(activation).await?;
-        let former = places.into_iter().filter_map(|place| place.pointer);
-        let former: Vec<Standing> =
+        let former = self.state.places(activation).await?.into_iter().filter_map(|place| place.pointer);
+        let mut named: Vec<Standing> =
             former.map(serde_json::from_value).collect::<Result<_, _>>().map_err(code::internal)?;
-        let kept: Vec<&Pointer> = former.iter().map(|standing| &standing.pointer).chain(current).collect();
+        let in_flight = self.state.in_flight(Some(activation)).await?.into_iter().filter_map(|left| left.pending);
+        let pending = in_flight.filter_map(|pending| serde_json::from_value::<Pending>(pending).ok());
+        named.extend(pending.map(|pending| pending.standing));
+        let kept: Vec<&Pointer> = named.iter().map(|standing| &standing.pointer).chain(current).collect();
         self.snapshots()?.sweep(activation, &kept)
     }
 }

@@ -101,7 +101,8 @@ fn nowhere(message: &str) -> Failure {
     Failure {
         code: "target_missing".into(),
         message: message.into(),
-        remedy: "put the former target back into the config and delete there, or let it be with `herald delete --keep`"
+        remedy: "put the former target back into the config and delete there; or let it be with `herald delete --keep`, which \
+                 forgets what stands at the present target, too, then `herald recreate` and one publish with `--full`"
             .into(),
         retryable: false,
     }

@@ -140,7 +140,7 @@ impl Publisher {
             Err(faults) if request.unattended => return Ok(self.unplanned(queued, &faults).await?),
             Err(faults) => return Err(PublishError::Config(faults)),
         };
-        self.leave_former_places(activation, target, Watch { progress, cancel }).await?;
+        self.enter_place(activation, target, Watch { progress, cancel }).await?;
         progress.phase(Phase::Resolving, None);
         let members = named(request, mode, &plan)?;
         let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
@@ -150,7 +150,7 @@ impl Publisher {
         let definition = self.definition(activation, target)?;
         self.state.begin(&receipt, &self.identity(activation, target), &definition).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
-        let retries = activation.retry.into();
+        let (retries, of_some) = (activation.retry.into(), members.is_some());
         let stop = cancel.child_token();
         let run = Run {
             publisher: self,
@@ -170,7 +170,15 @@ impl Publisher {
             }
             Ok::<_, PublishError>(receipt)
         };
-        let publish = Box::pin(tracing::Instrument::instrument(publish, span));
+        let publish = tracing::Instrument::instrument(publish, span);
+        let publish = Box::pin(async {
+            let receipt = publish.await?;
+            // Some members alone are not yet what was there.
+            if matches!(receipt.status, Status::Succeeded | Status::Partial) && !of_some {
+                self.leave_former_places(activation, target, Watch { progress, cancel: &stop }).await;
+            }
+            Ok::<_, PublishError>(receipt)
+        });
         tokio::select! {
             biased;
             done = publish => done,

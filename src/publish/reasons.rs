@@ -22,7 +22,9 @@ pub(super) async fn steps(run: &Run<'_>, before: &Before, found: &Found) -> Resu
     let paused = run.activation.paused || row.is_some_and(|row| row.paused);
     // Sealed or being sent, and not acknowledged: it may stand at the target already, as after a crash it would.
     let mut in_flight = state.in_flight(Some(name)).await?.into_iter();
-    let unsettled = in_flight.rfind(|publish| publish.pending.is_some());
+    let identity = run.publisher.identity(run.activation, run.target);
+    let here = |pending: &serde_json::Value| pending["identity"] == identity.as_str();
+    let unsettled = in_flight.rfind(|publish| publish.pending.as_ref().is_some_and(here));
 
     let mut delta = delta(run, before, found);
     let moves = !matches!(delta.outcome, Outcome::Unchanged | Outcome::None);

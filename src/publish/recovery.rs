@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use herald_destinations::contract::{Destination, Mode, Ticket};
+use uuid::Uuid;
 
 use super::{
     Failure, Ledger, PublishError, PublishKind, Publisher, Receipt, Status, code, crash,
-    former::patience,
+    former::{patience, waits},
     pending::{Pending, commit},
 };
 use crate::{
     config::{Activation, Target},
     snapshot::Answers,
-    state::{ActivationLock, InFlight, NewPublish},
+    state::{ActivationLock, InFlight, NewPublish, PlaceRow},
 };
 
 /// Where what was left is settled.
@@ -21,6 +23,17 @@ struct At<'a> {
     target: &'a Target,
     /// The identity of the place, where that is another than the activation goes to now.
     former: Option<String>,
+}
+
+/// What became of a publish that was cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settled {
+    /// Something of it reached the target.
+    Arrived,
+    /// Nothing of it is at the target.
+    Nothing,
+    /// It is at a former place that does not answer: it stays in flight, with its ticket.
+    PutOff,
 }
 
 impl Publisher {
@@ -34,6 +47,7 @@ impl Publisher {
             let name = left.receipt.activation;
             if !names.contains(&name)
                 && self.config.activations.contains_key(&name)
+                && !self.is_put_off(&name, left.receipt.id).await?
                 && ActivationLock::acquire(self.state.data_dir(), &name, false).await?.is_some()
             {
                 names.push(name);
@@ -59,18 +73,51 @@ impl Publisher {
 
     /// Ends the publishes of an activation whose process died: what was sealed is committed, what was sent is
     /// settled, anything else discarded. Called under the activation's lock, so none of them runs.
+    ///
+    /// One to a former place that does not answer stays in flight, so that nothing of it is forgotten, and holds up
+    /// nothing; such a place is tried at most once an hour.
     pub(super) async fn settle(&self, activation: &Activation, target: &Target) -> Result<(), Failure> {
+        self.settle_all(activation, target, false).await
+    }
+
+    /// [`settle`](Self::settle); `at_once`: without sparing places that did not answer just before.
+    pub(super) async fn settle_all(
+        &self,
+        activation: &Activation,
+        target: &Target,
+        at_once: bool,
+    ) -> Result<(), Failure> {
         for left in self.state.in_flight(Some(&activation.name)).await? {
             let id = left.receipt.id;
-            let arrived = self.settle_one(activation, target, left).await?;
-            tracing::warn!(publish = %id, arrived, "settled a publish that was cut short");
-            self.record_recovery(activation).await?;
+            if !at_once
+                && self.state.place_of(id).await?.is_some_and(|place| place != self.identity(activation, target))
+                && self.is_put_off(&activation.name, id).await?
+            {
+                continue;
+            }
+            match self.settle_one(activation, target, left).await? {
+                Settled::PutOff => tracing::error!(
+                    publish = %id,
+                    "a publish that was cut short can't be settled at its former place; it is tried again"
+                ),
+                settled => {
+                    let arrived = settled == Settled::Arrived;
+                    tracing::warn!(publish = %id, arrived, "settled a publish that was cut short");
+                    self.record_recovery(activation).await?;
+                }
+            }
         }
         Ok(())
     }
 
-    /// Whether anything of it reached the target.
-    async fn settle_one(&self, activation: &Activation, target: &Target, left: InFlight) -> Result<bool, Failure> {
+    /// Whether a publish in flight is at a former place that did not answer just before.
+    async fn is_put_off(&self, activation: &str, publish: Uuid) -> Result<bool, Failure> {
+        let Some(at) = self.state.place_of(publish).await? else { return Ok(false) };
+        let places = self.state.places(activation).await?;
+        Ok(places.iter().any(|place| place.identity == at && waits(place, Utc::now())))
+    }
+
+    async fn settle_one(&self, activation: &Activation, target: &Target, left: InFlight) -> Result<Settled, Failure> {
         let InFlight { mut receipt, ticket, pending } = left;
         crash::point(crash::SETTLING).await;
         let pending: Option<Pending> = pending.and_then(|pending| serde_json::from_value(pending).ok());
@@ -81,56 +128,86 @@ impl Publisher {
         match (ticket, pending) {
             // The books alone say what became of it, whatever the target is by now.
             (Some(ticket), Some(pending)) if pending.sending.is_some() => {
-                if self.settle_sending(&mut receipt, pending).await? {
-                    return Ok(true);
+                if self.settle_sending(&at, &mut receipt, pending).await? {
+                    return Ok(Settled::Arrived);
                 }
+                // Nothing was sent, so that nothing can be left there.
                 self.discard(&at, &ticket).await?;
             }
             (Some(ticket), pending) => {
-                if let Some(pending) = pending.filter(|_| ticket.sealed)
-                    && self.settle_sealed(&at, &mut receipt, &ticket, pending).await?
-                {
-                    return Ok(true);
+                if let Some(pending) = pending.filter(|_| ticket.sealed) {
+                    match self.settle_sealed(&at, &mut receipt, &ticket, pending).await? {
+                        Settled::Nothing => {}
+                        settled => return self.put_off(&at, settled).await,
+                    }
                 }
-                self.discard(&at, &ticket).await?;
+                if !self.discard(&at, &ticket).await? && at.former.is_some() {
+                    return self.put_off(&at, Settled::PutOff).await;
+                }
             }
             (None, _) => {}
         }
-        receipt.finished_at = Some(chrono::Utc::now());
+        receipt.finished_at = Some(Utc::now());
         self.fail(&mut receipt, &Ledger::default(), Status::Failed, died()).await?;
-        Ok(false)
+        Ok(Settled::Nothing)
     }
 
-    /// Commits what was sealed. `false`: it can't be.
+    /// Notes of a place where something is put off that it was tried.
+    async fn put_off(&self, at: &At<'_>, settled: Settled) -> Result<Settled, Failure> {
+        if let (Settled::PutOff, Some(former)) = (settled, &at.former) {
+            self.state.place_tried(&at.activation.name, former, Utc::now()).await?;
+        }
+        Ok(settled)
+    }
+
+    /// Commits what was sealed; `Nothing`: it can't be.
     async fn settle_sealed(
         &self,
         at: &At<'_>,
         receipt: &mut Receipt,
         ticket: &Ticket,
         pending: Pending,
-    ) -> Result<bool, Failure> {
+    ) -> Result<Settled, Failure> {
         let committed = match self.reach_staged(at).await {
             Ok(destination) => commit(destination.as_ref(), ticket, receipt, &pending).await,
             Err(failure) => Err(failure),
         };
         match committed {
             Ok(()) => {
-                receipt.finished_at = Some(chrono::Utc::now());
+                receipt.finished_at = Some(Utc::now());
                 crash::point(crash::RECOVERED).await;
-                self.acknowledge(receipt, pending).await?;
-                Ok(true)
+                self.acknowledge_at(at, receipt, pending).await?;
+                Ok(Settled::Arrived)
             }
-            // A former place that does not answer must not hold up what is published elsewhere now.
             Err(failure) if failure.retryable && at.former.is_none() => Err(failure),
             Err(failure) => {
                 tracing::error!(code = failure.code, error = failure.message, "can't be committed");
-                Ok(false)
+                // It may have arrived, all or in part: only who is told so can take it back.
+                Ok(if failure.retryable { Settled::PutOff } else { Settled::Nothing })
             }
         }
     }
 
+    /// Puts on record what arrived. Where the activation stands on a snapshot of another place by now, that one stays.
+    async fn acknowledge_at(&self, at: &At<'_>, receipt: &Receipt, pending: Pending) -> Result<(), Failure> {
+        let name = receipt.activation.as_str();
+        let left = |place: &PlaceRow| place.identity == pending.identity && place.left_at.is_some();
+        if at.former.is_none() {
+            // It came back here, and stands on the snapshot of where it was meanwhile.
+            if self.state.snapshot(name).await?.is_some_and(|row| row.identity != pending.identity) {
+                self.state.leave_others(name, &pending.identity, Utc::now()).await?;
+            }
+            return self.acknowledge(receipt, pending).await;
+        }
+        if !self.state.places(name).await?.iter().any(left) {
+            return self.acknowledge(receipt, pending).await;
+        }
+        self.state.acknowledge_left(receipt, &pending.snapshot(receipt)?).await?;
+        self.sweep(name, self.pointer(name).await?.as_ref()).await
+    }
+
     /// Keeps what is certain of a publish that died while it sent, and marks what is not. `false`: nothing was sent.
-    async fn settle_sending(&self, receipt: &mut Receipt, mut pending: Pending) -> Result<bool, Failure> {
+    async fn settle_sending(&self, at: &At<'_>, receipt: &mut Receipt, mut pending: Pending) -> Result<bool, Failure> {
         let answers = self.state.answers(receipt.id).await?;
         if answers == Answers::default() {
             return Ok(false);
@@ -139,7 +216,7 @@ impl Publisher {
         let answered: u64 = answers.ranges.iter().map(|range| range.done).sum();
         *receipt = pending.receipt.clone();
         receipt.rejected_by = self.state.refused_by(receipt.id).await?.into_iter().collect();
-        receipt.finished_at = Some(chrono::Utc::now());
+        receipt.finished_at = Some(Utc::now());
         let stopped = (answered < owed).then(died);
         let died = stopped.is_some();
         self.settle_sent(receipt, &mut pending, &answers, stopped)?;
@@ -148,7 +225,7 @@ impl Publisher {
             receipt.status = Status::Failed;
         }
         crash::point(crash::RECOVERED).await;
-        self.acknowledge(receipt, pending).await?;
+        self.acknowledge_at(at, receipt, pending).await?;
         Ok(true)
     }
 
@@ -158,7 +235,8 @@ impl Publisher {
         self.reach(at.activation, at.target, at.former.as_deref(), retry.into()).await
     }
 
-    async fn discard(&self, at: &At<'_>, ticket: &Ticket) -> Result<(), Failure> {
+    /// Whether nothing is left of what was staged.
+    async fn discard(&self, at: &At<'_>, ticket: &Ticket) -> Result<bool, Failure> {
         let discarded = match self.reach_staged(at).await {
             Ok(destination) => destination.discard(ticket).await.map_err(Failure::from),
             Err(failure) => Err(failure),
@@ -171,23 +249,23 @@ impl Publisher {
                     error = failure.message,
                     "what a publish staged could not be removed"
                 );
-                Ok(())
+                Ok(false)
             }
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
         }
     }
 
     /// A receipt of its own for the settling; it moves no record.
     async fn record_recovery(&self, activation: &Activation) -> Result<(), Failure> {
         let mut receipt = self.queue_recovery(activation).await?;
-        receipt.finished_at = Some(chrono::Utc::now());
+        receipt.finished_at = Some(Utc::now());
         receipt.status = Status::Succeeded;
         Ok(self.state.finish(&receipt).await?)
     }
 
     /// A receipt, not ended yet, of what moves no record.
     pub(super) async fn queue_recovery(&self, activation: &Activation) -> Result<Receipt, Failure> {
-        let now = chrono::Utc::now();
+        let now = Utc::now();
         let mut receipt = self
             .state
             .queue(NewPublish {

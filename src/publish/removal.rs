@@ -17,16 +17,29 @@ const BATCH: usize = 500;
 /// Objects refused running, with none removed, after which it is not the objects.
 const HOPELESS: u64 = 1_000;
 /// Paths that a receipt names of those that could not be removed.
-const NAMED: usize = 100;
+pub(super) const NAMED: usize = 100;
 
 /// What stands for an object, wherever the root of the target is that names it.
 pub(super) type Mark = [u8; 16];
 
 /// The mark of an object at a place.
 pub(super) fn mark(identity: &str, path: &str) -> Mark {
-    let hash = Sha256::new().chain_update(location(identity).trim_end_matches('/')).chain_update("/");
+    let (before, after) = without_user(location(identity));
+    let hash = Sha256::new().chain_update(before).chain_update(after.trim_end_matches('/')).chain_update("/");
     let hash = hash.chain_update(path).finalize();
     std::array::from_fn(|index| hash[index])
+}
+
+/// A location without the user who logs in: several may share a folder. Below a user's home (`~`) it is another one for each.
+fn without_user(location: &str) -> (&str, &str) {
+    let Some(start) = location.find("sftp://").map(|at| at + "sftp://".len()) else { return ("", location) };
+    let rest = &location[start..];
+    let host = rest.split('/').next().unwrap_or_default();
+    let at_home = rest[host.len()..].starts_with("/~");
+    match host.rfind('@') {
+        Some(user) if !at_home => (&location[..start], &rest[user + 1..]),
+        _ => ("", location),
+    }
 }
 
 /// A removal under way at one place.
@@ -38,6 +51,8 @@ pub(super) struct Removal<'a> {
     pub(super) spared: HashSet<Mark>,
     /// Objects that were asked to go: several publishes may name one that was written over.
     pub(super) asked: HashSet<Mark>,
+    /// Objects that stay, since a manifest that could not be removed promises them.
+    pub(super) held: HashSet<Mark>,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a CancellationToken,
     pub(super) taken: TakenBack,
@@ -75,15 +90,24 @@ impl Removal<'_> {
         let mut stuck: HashSet<Uuid> = HashSet::new();
         for turn in [Turn::Manifests, Turn::OtherExtras, Turn::Parts] {
             let mut batch: Vec<(Uuid, String)> = Vec::new();
+            for deposit in page.iter().filter(|deposit| stuck.contains(&deposit.receipt.id)) {
+                self.held.extend(paths_of(deposit).map(|path| mark(self.identity, path)));
+            }
             for deposit in page {
                 let id = deposit.receipt.id;
                 for path in turn.paths(deposit) {
                     let mark = mark(self.identity, path);
                     if self.spared.contains(&mark) {
-                        self.taken.shared += 1;
-                        self.progress.advance(1);
-                    } else if stuck.contains(&id) {
-                        self.taken.left += 1;
+                        if self.asked.insert(mark) {
+                            self.taken.shared += 1;
+                            self.progress.advance(1);
+                        }
+                    } else if stuck.contains(&id) || self.held.contains(&mark) {
+                        // Whoever else names it is not done either.
+                        stuck.insert(id);
+                        if self.asked.insert(mark) {
+                            self.taken.left += 1;
+                        }
                     } else if self.asked.insert(mark) {
                         batch.push((id, path.to_owned()));
                         if batch.len() == BATCH {
@@ -101,6 +125,7 @@ impl Removal<'_> {
 
     async fn batch(&mut self, batch: Vec<(Uuid, String)>, stuck: &mut HashSet<Uuid>) -> Result<(), Failure> {
         if self.cancel.is_cancelled() {
+            self.taken.left += batch.len() as u64;
             return Err(stopped());
         }
         crash::point(crash::REMOVING).await;
@@ -108,7 +133,10 @@ impl Removal<'_> {
         let gone = match self.destination.remove(&paths).await {
             Ok(gone) => gone,
             // Each request was repeated already, under the activation's `retry`: the others would fare no better.
-            Err(error) if error.kind().passes() => return Err(error.into()),
+            Err(error) if error.kind().passes() => {
+                self.taken.left += paths.len() as u64;
+                return Err(error.into());
+            }
             Err(error) => {
                 self.why.get_or_insert(error.into());
                 Vec::new()
@@ -121,10 +149,7 @@ impl Removal<'_> {
             let gone: HashSet<&String> = gone.iter().collect();
             for (owner, path) in owners.iter().zip(&paths).filter(|(_, path)| !gone.contains(path)) {
                 stuck.insert(*owner);
-                self.taken.left += 1;
-                if self.taken.left_paths.len() < NAMED {
-                    self.taken.left_paths.push(path.clone());
-                }
+                self.taken.name_left(path);
             }
         }
         match &self.why {
@@ -148,15 +173,59 @@ impl Publisher {
             }
         }
     }
+
+    /// Marks of the objects that an activation's own receipts name at a place, as far as those are to stay.
+    pub(super) async fn standing_at(&self, activation: &str, identity: &str) -> Result<HashSet<Mark>, Failure> {
+        let mut marks = HashSet::new();
+        let mut before = None;
+        loop {
+            let page = self.state.deposits(DepositsOf::Activation(activation), before, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(marks) };
+            before = Some(last.number);
+            let here = |deposit: &&Deposit| deposit.place.as_deref() == Some(identity) && !deposit.leaving;
+            marks.extend(page.iter().filter(here).flat_map(marks_of));
+        }
+    }
+}
+
+impl TakenBack {
+    /// Counts an object that is left, and names it if there are not too many.
+    pub(super) fn name_left(&mut self, path: &str) {
+        self.left += 1;
+        if self.left_paths.len() < NAMED {
+            self.left_paths.push(path.to_owned());
+        }
+    }
+}
+
+/// Paths of the objects of a publish.
+pub(super) fn paths_of(deposit: &Deposit) -> impl Iterator<Item = &str> {
+    let files = deposit.receipt.files.iter().map(|file| file.path.as_str());
+    files.chain(deposit.receipt.extras.iter().map(|extra| extra.path.as_str()))
 }
 
 /// Marks of the objects of a publish.
 pub(super) fn marks_of(deposit: &Deposit) -> impl Iterator<Item = Mark> {
-    let files = deposit.receipt.files.iter().map(|file| &file.path);
-    let paths = files.chain(deposit.receipt.extras.iter().map(|extra| &extra.path));
-    deposit.place.iter().flat_map(move |place| paths.clone().map(move |path| mark(place, path)))
+    deposit.place.iter().flat_map(move |place| paths_of(deposit).map(move |path| mark(place, path)))
 }
 
-fn stopped() -> Failure {
+/// Of a teardown that somebody stopped.
+pub(super) fn stopped() -> Failure {
     Failure { remedy: "ask again: it goes on where it stopped".into(), ..code::interrupted() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mark;
+
+    #[test]
+    fn an_object_has_one_mark_by_whatever_root_and_user_it_is_reached() {
+        let same = |one: (&str, &str), other: (&str, &str)| mark(one.0, one.1) == mark(other.0, other.1);
+        assert!(same(("local local /out person", "a/b"), ("local local /out/a other", "b")));
+        assert!(!same(("local local /out person", "b"), ("local local /out/a person", "b")));
+        let sftp = |user: &str, path: &str| format!("sftp sftp://{user}@host:22{path} person");
+        assert!(same((&sftp("u", "/in"), "b"), (&sftp("v", "/in/"), "b")));
+        assert!(!same((&sftp("u", "/~/in"), "b"), (&sftp("v", "/~/in"), "b")), "each has a home of its own");
+        assert!(!same((&sftp("u", "/in"), "b"), ("sftp sftp://u@other:22/in person", "b")));
+    }
 }

@@ -21,10 +21,31 @@ impl Publisher {
         activation: &Activation,
         target: &Target,
     ) -> Result<Option<SnapshotRow>, Failure> {
+        let identity = self.identity(activation, target);
         match self.state.snapshot(&activation.name).await? {
-            Some(row) => Ok(Some(row)),
-            None => self.inheritance(activation, target).await,
+            Some(row) if row.identity == identity => Ok(Some(row)),
+            // It may have come back, which its next publish notes.
+            Some(row) => Ok(Some(self.left_here(activation, &identity).await?.unwrap_or(row))),
+            None => match self.left_here(activation, &identity).await? {
+                Some(row) => Ok(Some(row)),
+                None => self.inheritance(activation, target).await,
+            },
         }
+    }
+
+    /// The snapshot that an activation left at a place, if nothing was taken back there.
+    async fn left_here(&self, activation: &Activation, identity: &str) -> Result<Option<SnapshotRow>, Failure> {
+        let places = self.state.places(&activation.name).await?;
+        let Some(place) = places.into_iter().find(|place| place.identity == identity && !place.leaving) else {
+            return Ok(None);
+        };
+        Ok(place.pointer.zip(place.publish).map(|(pointer, publish)| SnapshotRow {
+            activation: activation.name.clone(),
+            identity: identity.to_owned(),
+            pointer,
+            rows: place.rows,
+            publish,
+        }))
     }
 
     /// The former name's snapshot, while this one has never published.

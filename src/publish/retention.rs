@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{
     Failure, Publisher, Silent, TakenBack, crash,
-    removal::{PAGE, Removal, marks_of},
+    removal::{Mark, PAGE, Removal, marks_of},
 };
 use crate::{
     config::{Activation, Keep, Target},
@@ -49,11 +49,11 @@ impl Expiry {
 }
 
 impl Publisher {
-    /// Takes away the publishes of an activation that have had their time. Whatever keeps it from that is told, fails
-    /// nothing, and is tried again by the next publish.
+    /// Takes away the publishes of an activation that have had their time, and goes on with what was begun to be taken
+    /// away, also where nothing has its time any more. Whatever keeps it from that is told, fails nothing, and is tried
+    /// again by the next publish.
     pub(super) async fn expire(&self, activation: &Activation, target: &Target, cancel: &CancellationToken) {
-        let Some(keep) = activation.keep else { return };
-        if let Err(failure) = self.expire_at(activation, target, (keep, Utc::now()), cancel).await {
+        if let Err(failure) = self.expire_at(activation, target, cancel).await {
             tracing::warn!(
                 code = failure.code,
                 error = failure.message,
@@ -66,37 +66,16 @@ impl Publisher {
         &self,
         activation: &Activation,
         target: &Target,
-        (keep, now): (Keep, DateTime<Utc>),
         cancel: &CancellationToken,
     ) -> Result<(), Failure> {
         let (name, identity) = (activation.name.as_str(), self.identity(activation, target));
-        let mut expiry = Expiry::new(keep, now);
-        let (mut expired, mut spared) = (Vec::new(), HashSet::new());
-        let mut before = None;
-        loop {
-            let page = self.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            before = Some(last.number);
-            for deposit in page.into_iter().filter(|deposit| deposit.place.as_ref().is_none_or(|at| *at == identity)) {
-                let ended = deposit.receipt.finished_at.unwrap_or(deposit.receipt.queued_at);
-                // What was begun is brought to its end, whatever `keep` says by now.
-                if deposit.leaving || expiry.has_expired(deposit.receipt.mode, ended) {
-                    expired.push(Deposit { place: Some(identity.clone()), ..deposit });
-                } else {
-                    spared.extend(marks_of(&deposit));
-                }
-            }
-            // The oldest go first; of very many, those that a later page may hold wait.
-            if expired.len() > MOST * 2 {
-                expired.drain(..expired.len() - MOST);
-            }
+        if activation.keep.is_none() && !self.state.any_leaving(name, &identity).await? {
+            return Ok(());
         }
+        let Found { expired, standing } = self.expired(activation, &identity).await?;
         if expired.is_empty() {
             return Ok(());
         }
-        expired.reverse();
-        expired.truncate(MOST);
-        spared.extend(self.objects_of_others(name).await?);
         let ids: Vec<Uuid> = expired.iter().map(|deposit| deposit.receipt.id).collect();
         self.state.leaving(&ids).await?;
         crash::point(crash::LEAVING).await;
@@ -105,18 +84,22 @@ impl Publisher {
             publisher: self,
             destination: destination.as_ref(),
             identity: &identity,
-            spared,
+            spared: HashSet::new(),
             asked: HashSet::new(),
+            held: HashSet::new(),
             progress: &Silent,
             cancel,
             taken: TakenBack::default(),
             why: None,
         };
         for page in expired.chunks(PAGE as usize) {
-            let (gone, objects) = (removal.publishes(page).await?, removal.taken.removed);
-            let told = told(page, &gone, objects);
+            // Others may have published meanwhile.
+            removal.spared = self.objects_of_others(name).await?;
+            removal.spared.extend(&standing);
+            let before = removal.taken.removed;
+            let gone = removal.publishes(page).await?;
+            let told = told(page, &gone, removal.taken.removed - before);
             self.state.gone(&gone, told.map(|told| (name, told))).await?;
-            removal.taken.removed = 0;
         }
         match removal.taken.left {
             0 => Ok(()),
@@ -128,6 +111,51 @@ impl Publisher {
             })),
         }
     }
+
+    /// The publishes at a place that go now.
+    async fn expired(&self, activation: &Activation, identity: &str) -> Result<Found, Failure> {
+        let mut expiry = activation.keep.map(|keep| Expiry::new(keep, Utc::now()));
+        let (mut new, mut begun, mut standing) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut before = None;
+        loop {
+            let page = self.state.deposits(DepositsOf::Activation(&activation.name), before, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.number);
+            for deposit in page.into_iter().filter(|deposit| deposit.place.as_ref().is_none_or(|at| at == identity)) {
+                let ended = deposit.receipt.finished_at.unwrap_or(deposit.receipt.queued_at);
+                let mode = deposit.receipt.mode;
+                let deposit = Deposit { place: Some(identity.to_owned()), ..deposit };
+                // What was begun is brought to its end, whatever `keep` says by now.
+                if deposit.leaving {
+                    begun.push(deposit);
+                } else if expiry.as_mut().is_some_and(|expiry| expiry.has_expired(mode, ended)) {
+                    new.push(deposit);
+                } else {
+                    standing.extend(marks_of(&deposit));
+                }
+            }
+            // The oldest go first; of very many, those that a later page may hold wait.
+            for found in [&mut new, &mut begun] {
+                if found.len() > MOST * 2 {
+                    found.drain(..found.len() - MOST);
+                }
+            }
+        }
+        new.reverse();
+        begun.reverse();
+        // What was tried before may be stuck for good, and holds up nothing.
+        new.append(&mut begun);
+        new.truncate(MOST);
+        Ok(Found { expired: new, standing })
+    }
+}
+
+/// What a look through the publishes at a place found.
+struct Found {
+    /// Those that go, in the order in which they do.
+    expired: Vec<Deposit>,
+    /// Marks of what stays.
+    standing: HashSet<Mark>,
 }
 
 /// What the audit says of publishes, oldest first, that are gone.

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failure, Publisher, Receipt, code,
     outgoing::{Filler, Halves, Outgoing},
+    removal::stopped,
     sender::HOPELESS,
     standing::Standing,
     work,
@@ -23,6 +24,7 @@ struct Removal {
     /// Whether the target took anything.
     any: bool,
     refused: u64,
+    cancel: CancellationToken,
 }
 
 impl Publisher {
@@ -33,10 +35,10 @@ impl Publisher {
         activation: &Activation,
         pointer: serde_json::Value,
         destination: &dyn Destination,
-        receipt: &mut Receipt,
+        (receipt, cancel): (&mut Receipt, &CancellationToken),
     ) -> Result<(), Failure> {
         let standing: Standing = serde_json::from_value(pointer).map_err(code::internal)?;
-        let removed = self.remove_all(activation, receipt, &standing, destination).await;
+        let removed = self.remove_all(activation, receipt, &standing, (destination, cancel)).await;
         receipt.counts.owed = receipt.counts.removed - receipt.counts.delivered - receipt.counts.rejected;
         removed?;
         match receipt.counts.rejected {
@@ -55,7 +57,7 @@ impl Publisher {
         activation: &Activation,
         receipt: &mut Receipt,
         standing: &Standing,
-        destination: &dyn Destination,
+        (destination, cancel): (&dyn Destination, &CancellationToken),
     ) -> Result<(), Failure> {
         let snapshot = self.snapshots()?.open(&activation.name, &standing.pointer)?;
         receipt.counts.removed += snapshot.members();
@@ -71,12 +73,19 @@ impl Publisher {
             schema: standing.schema(),
             member_type: codec.member_type(),
             files: activation.files.clone(),
-            cancel: CancellationToken::new(),
+            cancel: cancel.clone(),
         };
         let capabilities = destination.capabilities();
         let publication = destination.begin(&context).await?;
         let names = capabilities.names_rejected_rows;
-        let mut removal = Removal { publication, events: capabilities.change_events, names, any: false, refused: 0 };
+        let mut removal = Removal {
+            publication,
+            events: capabilities.change_events,
+            names,
+            any: false,
+            refused: 0,
+            cancel: cancel.clone(),
+        };
         let mut filler = Filler::new(capabilities.max_rows);
         let schema = standing.schema();
         for partition in 0..standing.pointer.partitions as usize {
@@ -98,6 +107,9 @@ impl Publisher {
 impl Removal {
     /// Removes members, and counts them.
     async fn remove(&mut self, outgoing: Outgoing, receipt: &mut Receipt) -> Result<(), Failure> {
+        if self.cancel.is_cancelled() {
+            return Err(stopped());
+        }
         let batch = Batch { changes: self.events.then_some(Changes::None), ..outgoing.batch };
         let mut halves = Halves::of(batch.rows.num_rows());
         let mut refused = 0;

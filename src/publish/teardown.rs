@@ -15,13 +15,14 @@ use uuid::Uuid;
 
 use super::{
     Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, crash,
+    decision::Decision,
     recovery,
-    removal::{PAGE, Removal},
+    removal::{NAMED, PAGE, Removal, mark, paths_of},
     run::status_of,
 };
 use crate::{
     config::{Activation, OnDelete, Target},
-    state::{ActivationState, DepositsOf, NewPublish, PlaceRow},
+    state::{ActivationState, Deposit, DepositsOf, NewPublish, PlaceRow},
 };
 
 /// A place that is torn down.
@@ -66,11 +67,12 @@ impl Publisher {
         self.state.set_activation_state(name, ActivationState::Deleting).await.map_err(Failure::from)?;
         let _lock = self.lock(name, true, cancel, progress).await?;
         self.take_over(activation, target, true, cancel, progress).await?;
-        let purge = |stored: OnDelete| on_delete.unwrap_or(stored) == OnDelete::Purge;
-        match self.settle(activation, target).await {
-            Err(failure) if purge(activation.on_delete) => return Err(failure.into()),
+        let decision = self.decision(activation, on_delete).await?;
+        self.state.set_purging(name, decision.purging()).await.map_err(Failure::from)?;
+        match self.settle_all(activation, target, true).await {
+            Err(failure) if decision.purges_here() => return Err(failure.into()),
             // Nobody asks for what is there: a target that is no more must not keep anybody.
-            Err(_) => self.abandon(activation).await?,
+            Err(_) => self.abandon(activation, |_| true).await?,
             Ok(()) => {}
         }
         let current = self.identity(activation, target);
@@ -79,10 +81,14 @@ impl Publisher {
         let retries = Retries::from(activation.retry);
         let watch = Watch { progress, cancel };
         let mut ended = Ok(());
-        for site in self.sites(activation, &current, purge).await? {
+        for site in self.sites(activation, &current, decision).await? {
             let taken = self.take_back_from(activation, target, &site, &mut receipt, retries.clone(), watch).await;
             // What is at one place goes, whatever is the matter with another.
             ended = ended.and(taken);
+        }
+        ended = ended.and(self.end_put_off(activation, &current, decision).await?);
+        if ended.is_ok() {
+            self.name_left(name, &mut receipt).await?;
         }
         end(&mut receipt, ended, &retries);
         self.state.end_teardown(&receipt, None).await.map_err(Failure::from)?;
@@ -93,22 +99,17 @@ impl Publisher {
     }
 
     /// The places of an activation at which a teardown takes something back.
-    async fn sites(
-        &self,
-        activation: &Activation,
-        current: &str,
-        purge: impl Fn(OnDelete) -> bool,
-    ) -> Result<Vec<Site>, Failure> {
+    async fn sites(&self, activation: &Activation, current: &str, decision: Decision) -> Result<Vec<Site>, Failure> {
         let mut sites = Vec::new();
-        if purge(activation.on_delete) {
+        if decision.purges_here() {
             let pointer = self.state.snapshot(&activation.name).await?.map(|row| row.pointer);
             sites.push(Site { identity: current.to_owned(), unplaced: true, pointer });
         }
         for place in self.state.places(&activation.name).await? {
             // The place that it goes to may be one that it left before.
-            let again = place.identity == current && place.pointer.is_some() && purge(activation.on_delete);
+            let again = place.identity == current && place.pointer.is_some() && decision.purges_here();
             let on_delete = self.former(&place).map_or(activation.on_delete, |former| former.on_delete);
-            if again || (place.identity != current && purge(on_delete)) {
+            if again || (place.identity != current && decision.purges(on_delete, place.leaving)) {
                 sites.push(Site { identity: place.identity, unplaced: false, pointer: place.pointer });
             }
         }
@@ -157,9 +158,13 @@ impl Publisher {
                 return Err(failure);
             }
         };
+        // From here on something of it may go.
+        self.state.place_leaving(name, &site.identity).await?;
         if destination.capabilities().visibility == Visibility::AtWrite {
             return match site.pointer.clone() {
-                Some(pointer) => self.take_back(activation, pointer, destination.as_ref(), receipt).await,
+                Some(pointer) => {
+                    self.take_back(activation, pointer, destination.as_ref(), (receipt, watch.cancel)).await
+                }
                 None => Ok(()),
             };
         }
@@ -173,18 +178,21 @@ impl Publisher {
             publisher: self,
             destination: destination.as_ref(),
             identity: &site.identity,
-            spared: self.objects_of_others(name).await?,
+            spared: HashSet::new(),
             asked: HashSet::new(),
+            held: HashSet::new(),
             progress: watch.progress,
             cancel: watch.cancel,
             taken: TakenBack::default(),
             why: None,
         };
-        let ended = removal.all(name, site).await;
-        let (mut taken, why) = (removal.taken, removal.why);
+        let current = self.identity(activation, target);
+        let mut ended = removal.all(name, site, &current).await;
         if ended.is_err() {
-            taken.left = taken.left.max(objects.saturating_sub(taken.removed + taken.shared));
+            // What was not asked for any more is left, too.
+            ended = removal.count_unasked(name, site).await.and(ended);
         }
+        let (taken, why) = (removal.taken, removal.why);
         let missed = missed(&taken, objects, why);
         if taken.shared > 0 {
             tracing::warn!(objects = taken.shared, "left objects that another activation's receipts name, too");
@@ -194,11 +202,65 @@ impl Publisher {
         missed.map_or(Ok(()), Err)
     }
 
-    /// Ends publishes in flight without a word to the target.
-    async fn abandon(&self, activation: &Activation) -> Result<(), Failure> {
+    /// Ends publishes in flight without a word to the target: those at places that `given_up` holds for.
+    async fn abandon(&self, activation: &Activation, given_up: impl Fn(&str) -> bool) -> Result<(), Failure> {
         for mut left in self.state.in_flight(Some(&activation.name)).await? {
-            left.receipt.finished_at = Some(chrono::Utc::now());
-            self.fail(&mut left.receipt, &Ledger::default(), Status::Failed, recovery::died()).await?;
+            // The teardown itself is none of those that left anything.
+            let ours = left.receipt.kind != PublishKind::Teardown;
+            if ours && self.state.place_of(left.receipt.id).await?.is_none_or(|place| given_up(&place)) {
+                left.receipt.finished_at = Some(chrono::Utc::now());
+                self.fail(&mut left.receipt, &Ledger::default(), Status::Failed, recovery::died()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends publishes that could not be settled at former places that are to be kept; fails while there are others.
+    async fn end_put_off(
+        &self,
+        activation: &Activation,
+        current: &str,
+        decision: Decision,
+    ) -> Result<Result<(), Failure>, Failure> {
+        let kept: Vec<String> = self
+            .state
+            .places(&activation.name)
+            .await?
+            .into_iter()
+            .filter(|place| {
+                let on_delete = self.former(place).map_or(activation.on_delete, |former| former.on_delete);
+                if place.identity == current {
+                    !decision.purges_here()
+                } else {
+                    !decision.purges(on_delete, place.leaving)
+                }
+            })
+            .map(|place| place.identity)
+            .collect();
+        self.abandon(activation, |place| kept.iter().any(|kept| kept == place)).await?;
+        let left = self.state.in_flight(Some(&activation.name)).await?;
+        let left = left.iter().filter(|left| left.receipt.kind != PublishKind::Teardown).count();
+        Ok(if left == 0 { Ok(()) } else { Err(unsettled(left)) })
+    }
+
+    /// Names in the receipt of a teardown the objects that were begun to be taken back and stay.
+    async fn name_left(&self, name: &str, receipt: &mut Receipt) -> Result<(), Failure> {
+        let (mut seen, mut taken) = (HashSet::new(), TakenBack::default());
+        let mut before = None;
+        loop {
+            let page = self.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            before = Some(last.number);
+            for deposit in page.iter().filter(|deposit| deposit.leaving) {
+                for path in paths_of(deposit) {
+                    if seen.insert(mark(deposit.place.as_deref().unwrap_or_default(), path)) {
+                        taken.name_left(path);
+                    }
+                }
+            }
+        }
+        if taken.left > 0 {
+            count(receipt, taken);
         }
         Ok(())
     }
@@ -251,17 +313,49 @@ impl Publisher {
 }
 
 impl Removal<'_> {
-    /// Removes all that an activation has at the place, newest publish first, page by page on record.
-    async fn all(&mut self, name: &str, site: &Site) -> Result<(), Failure> {
+    /// Removes all that an activation has at the place, newest publish first, page by page on record. What the activation
+    /// has standing at `current`, the place that it goes to, stays, if that is another one by name alone.
+    async fn all(&mut self, name: &str, site: &Site, current: &str) -> Result<(), Failure> {
         let mut before = None;
         loop {
             let mut page = self.publisher.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             before = Some(last.number);
-            page.retain(|deposit| deposit.place.as_deref().map_or(site.unplaced, |place| place == site.identity));
+            page.retain(|deposit| site.has(deposit));
+            if page.is_empty() {
+                continue;
+            }
+            // Others may have published meanwhile.
+            self.spared = self.publisher.objects_of_others(name).await?;
+            if site.identity != current {
+                self.spared.extend(self.publisher.standing_at(name, current).await?);
+            }
             let gone: Vec<Uuid> = self.publishes(&page).await?;
             self.publisher.state.gone(&gone, None).await?;
         }
+    }
+
+    /// Counts as left what stands at the place and was not asked to go.
+    async fn count_unasked(&mut self, name: &str, site: &Site) -> Result<(), Failure> {
+        let mut before = None;
+        loop {
+            let page = self.publisher.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            before = Some(last.number);
+            for path in page.iter().filter(|deposit| site.has(deposit)).flat_map(paths_of) {
+                let mark = mark(self.identity, path);
+                if !self.spared.contains(&mark) && self.asked.insert(mark) {
+                    self.taken.left += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Site {
+    /// Whether a publish went there.
+    fn has(&self, deposit: &Deposit) -> bool {
+        deposit.place.as_deref().map_or(self.unplaced, |place| place == self.identity)
     }
 }
 
@@ -272,6 +366,7 @@ fn count(receipt: &mut Receipt, taken: TakenBack) {
     sum.shared += taken.shared;
     sum.left += taken.left;
     sum.left_paths.extend(taken.left_paths);
+    sum.left_paths.truncate(NAMED);
 }
 
 /// Ends the receipt of a teardown.
@@ -284,6 +379,17 @@ fn end(receipt: &mut Receipt, ended: Result<(), Failure>, retries: &Retries) {
             receipt.status = status_of(&failure);
             receipt.error = Some(failure);
         }
+    }
+}
+
+fn unsettled(publishes: usize) -> Failure {
+    Failure {
+        code: "target_unreachable".into(),
+        message: format!(
+            "{publishes} publishes that were cut short could not be settled at a former place: something of them may be there"
+        ),
+        remedy: "delete again once that place answers, or let be what is there with `herald delete --keep`".into(),
+        retryable: true,
     }
 }
 

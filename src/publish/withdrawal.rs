@@ -48,9 +48,9 @@ impl Publisher {
         let (activation, target) = self.activation(name)?;
         let mut withdrawal =
             Withdrawal { activation: name.into(), data: "keep", paths: Vec::new(), members: 0, elsewhere: Vec::new() };
-        let purge = |stored: OnDelete| on_delete.unwrap_or(stored) == OnDelete::Purge;
+        let decision = self.decision(activation, on_delete).await?;
         let current = self.identity(activation, target);
-        if purge(activation.on_delete) {
+        if decision.purges_here() {
             withdrawal.data = "purge";
             for name in self.names_of(activation, target).await? {
                 withdrawal.paths.extend(self.paths_at(name, &current, true).await?);
@@ -59,14 +59,14 @@ impl Publisher {
         let held = self.state.snapshot(name).await.map_err(Failure::from)?;
         let at_write = target.config.capabilities().visibility == Visibility::AtWrite;
         if let Some(held) = held.as_ref().filter(|held| held.identity == current)
-            && purge(activation.on_delete)
+            && decision.purges_here()
             && at_write
         {
             withdrawal.members = held.rows;
         }
         for place in self.state.places(name).await.map_err(Failure::from)? {
             let former = self.former(&place).ok().map_or(activation.on_delete, |former| former.on_delete);
-            if place.identity == current || !purge(former) {
+            if place.identity == current || !decision.purges(former, place.leaving) {
                 continue;
             }
             let paths = self.paths_at(name, &place.identity, false).await?;

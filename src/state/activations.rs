@@ -35,6 +35,24 @@ impl ActivationState {
     }
 }
 
+/// What a teardown that has begun purges, which asking again without a word must not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purging {
+    /// All places.
+    Everywhere,
+    /// The place that the activation goes to; former ones as they were last published to.
+    Here,
+}
+
+impl Purging {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Everywhere => "everywhere",
+            Self::Here => "here",
+        }
+    }
+}
+
 /// What is remembered of an activation.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ActivationRow {
@@ -127,6 +145,35 @@ impl State {
         .bind(state.as_str())
         .execute(&mut *transaction)
         .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// What the teardown of an activation that is being deleted purges; `None`: what the config says, or none has begun.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn purging(&self, name: &str) -> Result<Option<Purging>, StateError> {
+        let found: Option<Option<String>> =
+            sqlx::query_scalar("SELECT purging FROM activations WHERE name = ?1 AND state = 'deleting'")
+                .bind(name)
+                .fetch_optional(self.read())
+                .await?;
+        let word = found.flatten();
+        let known = [Purging::Everywhere, Purging::Here];
+        Ok(known.into_iter().find(|purging| word.as_deref() == Some(purging.as_str())))
+    }
+
+    /// Remembers what a teardown purges, from before it takes anything back until it is done.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn set_purging(&self, name: &str, purging: Option<Purging>) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE activations SET purging = ?2 WHERE name = ?1")
+            .bind(name)
+            .bind(purging.map(Purging::as_str))
+            .execute(&mut *transaction)
+            .await?;
         Ok(transaction.commit().await?)
     }
 

@@ -34,7 +34,7 @@ impl State {
     /// # Errors
     /// When the state can't be read.
     pub async fn history(&self, activation: &str) -> Result<History, StateError> {
-        let good = "status IN ('succeeded', 'partial') AND kind NOT IN ('recovery', 'retry')";
+        let good = "status IN ('succeeded', 'partial') AND kind NOT IN ('recovery', 'retry', 'teardown')";
         let in_full = format!("{good} AND json_extract(receipt, '$.mode') = 'full'");
         let mut full = self.began(activation, &in_full, "DESC").await?;
         if full.is_none() {
@@ -134,7 +134,11 @@ mod tests {
         assert_eq!(state.history("gold").await.unwrap(), expected);
         publish(&state, 7, Manual, Mode::Full, Status::Succeeded).await;
         assert_eq!(state.history("gold").await.unwrap().full, Some(second(7)));
-        publish(&state, 8, Teardown, Mode::Full, Status::Succeeded).await;
+        let before = state.history("gold").await.unwrap();
+        let former = publish_as("gold", &state, 8, Teardown, Mode::Full, Status::Succeeded).await;
+        state.set_place(former, "there").await.unwrap();
+        assert_eq!(state.history("gold").await.unwrap(), before, "a former place was torn down");
+        publish(&state, 9, Teardown, Mode::Full, Status::Succeeded).await;
         assert_eq!(state.history("gold").await.unwrap(), History::default());
     }
 

@@ -20,7 +20,7 @@ mod settle;
 mod snapshots;
 mod takeover;
 
-pub use activations::{ActivationRow, ActivationState};
+pub use activations::{ActivationRow, ActivationState, Purging};
 pub use audit::AuditEntry;
 pub use dead_letters::{DeadLetterRow, DeadLettersOf, Looked, Refused};
 pub use error::{StateError, StateErrorKind};

@@ -95,6 +95,22 @@ impl State {
         u64::try_from(found.unwrap_or(0)).map_err(StateError::internal)
     }
 
+    /// Whether objects of an activation at a place, or of publishes whose place nobody noted, were begun to be taken back.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn any_leaving(&self, activation: &str, place: &str) -> Result<bool, StateError> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM publishes
+                 WHERE objects = 'leaving' AND owner = ?1 AND (place = ?2 OR place IS NULL))",
+        )
+        .bind(activation)
+        .bind(place)
+        .fetch_one(self.read())
+        .await?;
+        Ok(found != 0)
+    }
+
     /// Notes that objects of publishes are about to be taken back: from now on nobody expects them at the target.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::{
-    State, StateError,
+    SnapshotRow, State, StateError,
     publishes::{self, timestamp},
 };
 use crate::publish::{Receipt, Status};
@@ -27,6 +27,10 @@ pub struct PlaceRow {
     pub pointer: Option<serde_json::Value>,
     /// Members in that.
     pub rows: u64,
+    /// The publish that it stands after.
+    pub publish: Option<Uuid>,
+    /// Whether what is there is being taken back, so that the snapshot only says who may be there.
+    pub leaving: bool,
     /// When taking back what is there last failed.
     pub tried: Option<DateTime<Utc>>,
 }
@@ -41,7 +45,8 @@ impl std::fmt::Debug for PlaceRow {
     }
 }
 
-type Columns = (String, String, Option<Vec<u8>>, Option<String>, Option<String>, i64, Option<String>);
+type Columns =
+    (String, String, Option<Vec<u8>>, Option<String>, Option<String>, i64, Option<String>, bool, Option<String>);
 
 fn time(text: Option<String>) -> Result<Option<DateTime<Utc>>, StateError> {
     text.map(|text| text.parse().map_err(StateError::internal)).transpose()
@@ -59,7 +64,7 @@ impl State {
         sqlx::query(
             "INSERT INTO places (activation, identity, target, definition) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (activation, identity) DO UPDATE SET target = excluded.target, definition = excluded.definition,
-                 left_at = NULL, pointer = NULL, rows = 0, tried = NULL",
+                 left_at = NULL, pointer = NULL, rows = 0, publish = NULL, leaving = 0, tried = NULL",
         )
         .bind(&receipt.activation)
         .bind(identity)
@@ -98,7 +103,7 @@ impl State {
     /// When the state can't be read.
     pub async fn places(&self, activation: &str) -> Result<Vec<PlaceRow>, StateError> {
         let found: Vec<Columns> = sqlx::query_as(
-            "SELECT identity, target, definition, left_at, pointer, rows, tried FROM places
+            "SELECT identity, target, definition, left_at, pointer, rows, publish, leaving, tried FROM places
              WHERE activation = ?1 ORDER BY left_at, identity",
         )
         .bind(activation)
@@ -106,7 +111,7 @@ impl State {
         .await?;
         found
             .into_iter()
-            .map(|(identity, target, definition, left_at, pointer, rows, tried)| {
+            .map(|(identity, target, definition, left_at, pointer, rows, publish, leaving, tried)| {
                 Ok(PlaceRow {
                     activation: activation.to_owned(),
                     identity,
@@ -115,6 +120,8 @@ impl State {
                     left_at: time(left_at)?,
                     pointer: pointer.as_deref().map(serde_json::from_str).transpose()?,
                     rows: u64::try_from(rows).map_err(StateError::internal)?,
+                    publish: publish.map(|id| id.parse().map_err(StateError::internal)).transpose()?,
+                    leaving,
                     tried: time(tried)?,
                 })
             })
@@ -122,7 +129,8 @@ impl State {
     }
 
     /// Notes that an activation goes to `identity` now and to no other place: the snapshot of another one moves there, and
-    /// dead letters, which are of that one too, are dropped.
+    /// dead letters, which are of that one too, are dropped. A place that it comes back to has its snapshot in force again,
+    /// unless what is there is being taken back.
     ///
     /// # Errors
     /// When the state can't be written.
@@ -139,7 +147,7 @@ impl State {
         .execute(&mut *transaction)
         .await?;
         let moved = sqlx::query(
-            "UPDATE places SET (pointer, rows) = (SELECT pointer, rows FROM snapshots
+            "UPDATE places SET (pointer, rows, publish) = (SELECT pointer, rows, publish FROM snapshots
                  WHERE snapshots.activation = places.activation AND snapshots.identity = places.identity)
              WHERE activation = ?1 AND identity <> ?2
                AND EXISTS (SELECT 1 FROM snapshots
@@ -166,7 +174,83 @@ impl State {
             .bind(timestamp(at))
             .execute(&mut *transaction)
             .await?;
+        for back in [
+            "INSERT INTO snapshots (activation, identity, pointer, rows, publish)
+             SELECT activation, identity, pointer, rows, publish FROM places
+             WHERE activation = ?1 AND identity = ?2 AND NOT leaving AND pointer IS NOT NULL AND publish IS NOT NULL
+             ON CONFLICT (activation) DO NOTHING",
+            "UPDATE places SET left_at = NULL, pointer = NULL, rows = 0, publish = NULL, tried = NULL
+             WHERE activation = ?1 AND identity = ?2 AND NOT leaving",
+        ] {
+            sqlx::query(back).bind(activation).bind(identity).execute(&mut *transaction).await?;
+        }
         Ok(transaction.commit().await?)
+    }
+
+    /// Ends a publish that was committed at a place that its activation has left meanwhile: the snapshot is of that place.
+    ///
+    /// # Errors
+    /// When the receipt is not final, or the state can't be written.
+    pub async fn acknowledge_left(&self, receipt: &Receipt, snapshot: &SnapshotRow) -> Result<(), StateError> {
+        if !publishes::has_ended(receipt.status) {
+            return Err(StateError::internal(format_args!("publish {} has not ended", receipt.id)));
+        }
+        let mut transaction = self.write().await?;
+        publishes::store(&mut transaction, receipt).await?;
+        sqlx::query("UPDATE places SET pointer = ?3, rows = ?4, publish = ?5 WHERE activation = ?1 AND identity = ?2")
+            .bind(&snapshot.activation)
+            .bind(&snapshot.identity)
+            .bind(serde_json::to_string(&snapshot.pointer)?)
+            .bind(i64::try_from(snapshot.rows).map_err(StateError::internal)?)
+            .bind(snapshot.publish.to_string())
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes that what a former place holds is being taken back: its snapshot is never in force again.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn place_leaving(&self, activation: &str, identity: &str) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE places SET leaving = 1 WHERE activation = ?1 AND identity = ?2")
+            .bind(activation)
+            .bind(identity)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes that a place did not do what was asked of it.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn place_tried(&self, activation: &str, identity: &str, at: DateTime<Utc>) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE places SET tried = ?3 WHERE activation = ?1 AND identity = ?2")
+            .bind(activation)
+            .bind(identity)
+            .bind(timestamp(at))
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Whether publishes of an activation to a place are in flight.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn unsettled_at(&self, activation: &str, identity: &str) -> Result<bool, StateError> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM publishes
+             WHERE activation = ?1 AND place = ?2 AND status IN ('queued', 'running') AND kind <> 'teardown'",
+        )
+        .bind(activation)
+        .bind(identity)
+        .fetch_one(self.read())
+        .await?;
+        Ok(found > 0)
     }
 
     /// Forgets a place at which an activation has left nothing.
@@ -200,13 +284,15 @@ impl State {
                 "DELETE FROM snapshots WHERE activation = ?1 AND identity = ?2",
                 "DELETE FROM places WHERE activation = ?1 AND identity = ?2",
             ],
+            // One that somebody stopped says nothing of the place.
+            (Status::Cancelled, Some(_)) => &[],
             (_, Some(_)) => &["UPDATE places SET tried = ?3 WHERE activation = ?1 AND identity = ?2"],
             (Status::Succeeded, None) => &[
                 "UPDATE publishes SET objects = NULL WHERE owner = ?1 AND objects IS NOT NULL",
                 "DELETE FROM snapshots WHERE activation = ?1",
                 "DELETE FROM dead_letters WHERE activation = ?1",
                 "DELETE FROM places WHERE activation = ?1",
-                "UPDATE activations SET state = 'deleted', definition = NULL WHERE name = ?1",
+                "UPDATE activations SET state = 'deleted', definition = NULL, purging = NULL WHERE name = ?1",
             ],
             (_, None) => &[],
         };

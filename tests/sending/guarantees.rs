@@ -264,6 +264,20 @@ async fn a_purge_that_stops_after_refusals_names_their_reason() {
 }
 
 #[tokio::test]
+async fn a_purge_that_is_stopped_sends_no_more_and_goes_on_without_a_word() {
+    let world = World::new(ACTIVATION);
+    world.lake(0..25, "one");
+    world.publish().await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let stopped = world.publisher().await.tear_down("a", Some(OnDelete::Purge), &Silent, &stop).await.unwrap();
+    assert_eq!((stopped.status, stopped.counts.delivered, world.held().len()), (Status::Cancelled, 0, 25));
+    assert_conserved(&stopped);
+    let done = world.publisher().await.delete("a", None).await.unwrap();
+    assert_eq!((done.status, done.counts.delivered, world.held().len()), (Status::Succeeded, 25, 0));
+}
+
+#[tokio::test]
 async fn a_delete_stops_a_publish_that_runs_and_takes_back_what_it_sent() {
     let world = World::new(ACTIVATION);
     world.lake(0..25, "one");

@@ -3,7 +3,7 @@
 use herald::publish::crash::REMOVALS;
 use serde_json::json;
 
-use super::{CHANGES, block, count_files, crash, home, meddle, part, people, teardowns, unblock, verified};
+use super::{CHANGES, block, count_files, crash, home, meddle, part, people, state, teardowns, unblock, verified};
 use crate::{
     publishing::config,
     support::{Home, count, replay},
@@ -103,7 +103,7 @@ fn a_teardown_of_a_former_place_that_is_killed_is_done_by_the_next_publish() {
         home.publish(&["a"]);
         moved(&home, "./there", PURGE);
         crash(&home, &["publish", "a"], moment);
-        assert_eq!(count(&home.publish(&["a"]), "added"), 1, "{moment}");
+        assert_eq!(count(&home.publish(&["a"]), "unchanged"), 1, "{moment}");
         assert_eq!((count_files(&home, "out"), count_files(&home, "there")), (0, 2), "{moment}");
         assert_eq!(teardowns(&home)[0].0, "succeeded", "{moment}");
     }
@@ -153,4 +153,81 @@ fn what_is_adopted_at_a_new_place_leaves_the_former_one_to_be_torn_down() {
     let receipt = home.publish(&["a"]);
     assert_eq!(["added", "updated", "removed"].map(|name| count(&receipt, name)), [1, 1, 1], "{receipt:#}");
     assert_eq!((count_files(&home, "out"), teardowns(&home)[0].0.as_str()), (0, "succeeded"));
+}
+
+#[test]
+fn a_slip_that_is_put_right_goes_on_from_where_it_was() {
+    let home = home(&(CHANGES.to_owned() + PURGE));
+    people(&home, &["p", "q"]);
+    home.publish(&["a"]);
+    // A guard stops it at the new place.
+    let strict = CHANGES.replace("min_members: 0", "min_members: 9") + PURGE;
+    home.configure(&config(&strict, "").replace("./out", "./there"));
+    assert_eq!(home.run(&["publish", "a"]).status, 1);
+    assert_eq!((count_files(&home, "out"), teardowns(&home).len()), (2, 0));
+    moved(&home, "./out", PURGE);
+    assert_eq!(home.json(&["plan", "a"]).0, 0);
+    people(&home, &["p"]);
+    let back = home.publish(&["a"]);
+    assert_eq!(["added", "unchanged", "removed"].map(|name| count(&back, name)), [0, 1, 1], "{back:#}");
+    assert_eq!((teardowns(&home).len(), replay(&home.path("out")).len()), (0, 1));
+}
+
+#[test]
+fn a_place_that_was_begun_to_be_taken_back_is_emptied_before_it_is_published_to_again() {
+    let home = home(&(CHANGES.to_owned() + PURGE));
+    people(&home, &["p"]);
+    let first = home.publish(&["a"]);
+    block(&part(&home, "out", &first));
+    moved(&home, "./there", PURGE);
+    home.publish(&["a"]);
+    moved(&home, "./out", PURGE);
+    assert_eq!(home.run(&["publish", "a"]).status, 1, "who is there is not known");
+    assert_eq!(home.json(&["adopt", "a"]).0, 1);
+    unblock(&part(&home, "out", &first));
+    assert_eq!(count(&home.publish(&["a"]), "added"), 1);
+    assert_eq!((count_files(&home, "out"), count_files(&home, "there")), (2, 0));
+}
+
+#[test]
+fn what_was_sealed_at_a_former_place_that_does_not_answer_is_not_forgotten() {
+    for come_back in [false, true] {
+        let home = home(&(CHANGES.to_owned() + PURGE));
+        people(&home, &["p", "q"]);
+        crash(&home, &["publish", "a"], "seal_stored");
+        let (out, away) = (home.path("out"), home.path("away"));
+        std::fs::rename(&out, &away).unwrap();
+        std::fs::write(&out, "a file in its place").unwrap();
+        moved(&home, "./there", PURGE);
+        assert_eq!(count(&home.publish(&["a"]), "added"), 2, "the new place does not wait for it");
+        let (status, receipt) = home.json(&["delete", "a", "--purge"]);
+        assert_eq!((status, state(&home).as_str()), (1, "deleting"), "{receipt:#}");
+        assert!(receipt["error"]["message"].as_str().unwrap().contains("former place"), "{receipt:#}");
+        if come_back {
+            std::fs::remove_file(&out).unwrap();
+            std::fs::rename(&away, &out).unwrap();
+            assert_eq!(home.json(&["delete", "a"]).0, 0);
+            assert_eq!(count_files(&home, "out"), 0);
+        } else {
+            assert_eq!(home.json(&["delete", "a", "--keep"]).0, 0, "somebody decides to let it be");
+        }
+        assert_eq!(state(&home), "deleted");
+    }
+}
+
+#[test]
+fn another_table_at_the_same_place_takes_nothing_of_its_own_back() {
+    let files = "    files: { overwrite: true, path: all.csv, format: csv, compression: none }\n";
+    let activation = super::FULL.to_owned() + files + PURGE;
+    let home = home(&activation);
+    people(&home, &["p"]);
+    home.publish(&["a"]);
+    // The same rows by another table: the place is another by name alone.
+    let other = config(&activation, "")
+        .replace("      contact:", "      other: { path: lake/person.parquet, key: id }\n      contact:");
+    home.configure(&other.replace("from: person,", "from: other,"));
+    home.publish(&["a", "--full"]);
+    assert_eq!(teardowns(&home).len(), 1);
+    assert!(home.path("out/all.csv").exists(), "{:?}", teardowns(&home));
+    assert_eq!(verified(&home).0, 0);
 }

@@ -1,6 +1,7 @@
 //! What was delivered before: taken back, left behind, kept for a while, read back.
 
 mod former;
+mod migration;
 mod retention;
 mod teardown;
 mod verify;

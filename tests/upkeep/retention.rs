@@ -123,3 +123,14 @@ fn check_warns_where_nothing_would_ever_go() {
     home.configure(&crate::publishing::config(&(keep(CHANGES, "publishes: 3") + "    resync: { every: 30d }\n"), ""));
     assert_eq!(home.json(&["check"]).1["warnings"].as_array().unwrap().len(), 0);
 }
+
+#[test]
+fn what_was_begun_goes_also_once_nothing_has_its_time_any_more() {
+    let home = home(&keep(FULL, "publishes: 1"));
+    people(&home, &["p"]);
+    home.publish(&["a"]);
+    crash(&home, &["publish", "a"], "leaving");
+    home.configure(&crate::publishing::config(FULL, ""));
+    home.publish(&["a"]);
+    assert_eq!(sequences(&home), [2, 3]);
+}

@@ -120,3 +120,36 @@ fn a_purge_and_a_verify_know_what_was_adopted() {
     assert_eq!(home.json(&["delete", "a", "--purge"]).1["taken_back"]["removed"], 4);
     assert_eq!(count_files(&home, "out"), 0);
 }
+
+#[test]
+fn a_purge_that_has_begun_stays_one_until_it_is_done_or_somebody_says_keep() {
+    for (how, left) in [(&["delete", "a"][..], 0), (&["delete", "a", "--keep"][..], 6)] {
+        let home = published(3);
+        crash(&home, &["delete", "a", "--purge"], "leaving");
+        assert_eq!(home.json(&["delete", "a", "--plan"]).1["data"], "purge");
+        let (status, receipt) = home.json(how);
+        assert_eq!((status, count_files(&home, "out")), (0, left), "{how:?}: {receipt:#}");
+        assert_eq!(receipt["taken_back"]["left"], json!(left), "{receipt:#}");
+        assert_eq!(receipt["taken_back"]["left_paths"].as_array().unwrap().len(), left);
+        assert_eq!(state(&home), "deleted");
+    }
+}
+
+#[test]
+fn what_a_manifest_promises_that_could_not_be_removed_stays_whoever_names_it() {
+    let overwrite =
+        FULL.to_owned() + "    files: { overwrite: true, path: customers.csv, format: csv, compression: none }\n";
+    let home = home(&overwrite);
+    people(&home, &["p"]);
+    let first = home.publish(&["a"]);
+    home.publish(&["a"]);
+    let manifest = home.path("out").join(first["extras"][0]["path"].as_str().unwrap());
+    let _ = fs::remove_file(&manifest);
+    fs::create_dir_all(manifest.join("x")).unwrap();
+    let (status, receipt) = home.json(&["delete", "a", "--purge"]);
+    assert_eq!((status, &receipt["taken_back"]["left"]), (1, &json!(2)), "each counts once: {receipt:#}");
+    assert!(home.path("out/customers.csv").exists());
+    fs::remove_dir_all(&manifest).unwrap();
+    assert_eq!(home.json(&["delete", "a"]).0, 0);
+    assert_eq!(count_files(&home, "out"), 0);
+}
