@@ -163,3 +163,18 @@ async fn a_token_service_that_is_busy_is_asked_again() {
     store.probe().await.unwrap();
     assert_eq!(entra.asked.load(Ordering::SeqCst), 3);
 }
+
+#[test]
+fn a_signature_goes_in_the_clear_to_this_machine_only() {
+    let parsed = |host: &str| {
+        let endpoint = format!("http://{host}:10000/acc");
+        let options =
+            json!({ "container": CONTAINER, "endpoint": endpoint, "sas": "sv=2025-01-05&sp=rcwdl&sig=canary" });
+        herald_destinations::kind("azure_blob").unwrap().parse(options, std::path::Path::new("/"))
+    };
+    for here in ["localhost", "127.0.0.1", "[::1]"] {
+        assert!(parsed(here).is_ok(), "{here}");
+    }
+    let error = parsed("azurite").expect_err("in the clear");
+    assert!(error.key == "endpoint" && !error.message.contains("canary"), "{}", error.message);
+}

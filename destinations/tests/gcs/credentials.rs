@@ -220,3 +220,13 @@ async fn a_metadata_server_that_is_not_there_is_unreachable_with_what_to_set() {
     )
     .await;
 }
+
+#[test]
+fn a_key_in_place_of_its_path_is_refused_and_never_shown() {
+    for key in ["eyJ0eXBlIjoiY2FuYXJ5In0=".to_owned(), "x".repeat(2_000)] {
+        let options = json!({ "bucket": "partner", "service_account": key });
+        let parsed = herald_destinations::kind("gcs").unwrap().parse(options, Path::new("/"));
+        let error = parsed.expect_err("a key is no path");
+        assert!(error.key == "service_account" && !error.message.contains(&key), "{}", error.message);
+    }
+}

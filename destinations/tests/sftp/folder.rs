@@ -197,7 +197,7 @@ async fn no_path_leaves_the_target_whoever_names_it() {
     for path in ["../secret", "/etc/passwd", "a/../../secret", "..\\secret", "a\0b", "", "a//b"] {
         let object = object(path);
         assert_eq!(staged(&store, &object, b"x").await.unwrap_err().kind(), ErrorKind::Refused, "{path:?}");
-        let handle = json!({ "at": "../secret" });
+        let handle = json!({ "at": "../secret", "crc32c": 0 });
         let forged = Staged { object: self::object("x"), bytes: 1, handle };
         assert_eq!(store.reveal(&forged).await.unwrap_err().kind(), ErrorKind::Refused);
         assert_eq!(store.stat(path).await.unwrap_err().kind(), ErrorKind::Refused, "{path:?}");
