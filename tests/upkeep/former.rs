@@ -163,7 +163,7 @@ fn a_slip_that_is_put_right_goes_on_from_where_it_was() {
     // A guard stops it at the new place.
     let strict = CHANGES.replace("min_members: 0", "min_members: 9") + PURGE;
     home.configure(&config(&strict, "").replace("./out", "./there"));
-    assert_eq!(home.run(&["publish", "a"]).status, 1);
+    assert_eq!(home.run(&["publish", "a"]).status, 4);
     assert_eq!((count_files(&home, "out"), teardowns(&home).len()), (2, 0));
     moved(&home, "./out", PURGE);
     people(&home, &["p"]);
