@@ -182,8 +182,10 @@ impl Publisher {
             Err(failure) if failure.retryable && at.former.is_none() => Err(failure),
             Err(failure) => {
                 tracing::error!(code = failure.code, error = failure.message, "can't be committed");
-                // It may have arrived, all or in part: only who is told so can take it back.
-                Ok(if failure.retryable { Settled::PutOff } else { Settled::Nothing })
+                // Only the place itself can say that what was staged there can't be committed. Where it was not asked, all
+                // of it may be there.
+                let said_no = matches!(failure.code.as_str(), "target_refused" | code::INTERNAL);
+                Ok(if said_no || at.former.is_none() { Settled::Nothing } else { Settled::PutOff })
             }
         }
     }
