@@ -4,6 +4,8 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 
+use crate::contract::ErrorKind;
+
 /// Whether a host is this machine itself, so that nobody between can read along.
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']);
@@ -24,6 +26,25 @@ fn asked(header: &str) -> Option<Duration> {
     }
     let date = DateTime::parse_from_rfc2822(header.trim()).ok()?;
     Some((date.with_timezone(&Utc) - Utc::now()).to_std().unwrap_or(Duration::ZERO))
+}
+
+/// What a store means by a status, where it has no word of its own for it.
+pub(crate) fn kind_of_status(status: u16) -> ErrorKind {
+    match status {
+        401 | 403 => ErrorKind::Unauthorized,
+        404 => ErrorKind::Missing,
+        408 => ErrorKind::TimedOut,
+        412 => ErrorKind::Conflict,
+        425 => ErrorKind::Unavailable,
+        429 => ErrorKind::Throttled,
+        507 => ErrorKind::Full,
+        // Something that this store never does, however often it is asked.
+        501 | 505 => ErrorKind::Refused,
+        500.. => ErrorKind::Unavailable,
+        // A yes without what it must hold: the store broke off.
+        ..300 => ErrorKind::Unavailable,
+        _ => ErrorKind::Refused,
+    }
 }
 
 #[cfg(test)]

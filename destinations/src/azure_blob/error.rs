@@ -186,17 +186,9 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
 
 fn kind_of_status(status: u16) -> ErrorKind {
     match status {
-        401 | 403 => ErrorKind::Unauthorized,
-        404 => ErrorKind::Missing,
-        408 => ErrorKind::TimedOut,
-        409 | 412 => ErrorKind::Conflict,
-        425 => ErrorKind::Unavailable,
-        429 => ErrorKind::Throttled,
-        507 => ErrorKind::Full,
-        // Something that this service never does, however often it is asked.
-        501 | 505 => ErrorKind::Refused,
-        500.. => ErrorKind::Unavailable,
-        _ => ErrorKind::Refused,
+        ..300 => ErrorKind::Refused,
+        409 => ErrorKind::Conflict,
+        status => crate::http::kind_of_status(status),
     }
 }
 

@@ -110,19 +110,10 @@ fn kind_of_reason(reason: &str) -> Option<ErrorKind> {
 
 fn kind_of_status(status: u16) -> ErrorKind {
     match status {
-        401 | 403 | 407 => ErrorKind::Unauthorized,
-        404 | 410 => ErrorKind::Missing,
-        408 => ErrorKind::TimedOut,
-        409 | 412 => ErrorKind::Conflict,
-        425 => ErrorKind::Unavailable,
-        429 => ErrorKind::Throttled,
-        507 => ErrorKind::Full,
-        // Something that this server never does, however often it is asked.
-        501 | 505 => ErrorKind::Refused,
-        500.. => ErrorKind::Unavailable,
-        // A yes without what it must hold: a server that broke off.
-        ..300 => ErrorKind::Unavailable,
-        _ => ErrorKind::Refused,
+        407 => ErrorKind::Unauthorized,
+        409 => ErrorKind::Conflict,
+        410 => ErrorKind::Missing,
+        status => crate::http::kind_of_status(status),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use crate::contract::{Error, ErrorKind};
+use crate::{
+    contract::{Error, ErrorKind},
+    http,
+};
 
 /// What came back in place of what was asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,7 +71,7 @@ impl Failure {
             Stage::Network => ErrorKind::Unreachable,
             Stage::Credentials => by_code.unwrap_or(ErrorKind::Unauthorized),
             Stage::Build => ErrorKind::Refused,
-            Stage::Answered => by_code.or(self.status.map(kind_of_status)).unwrap_or(ErrorKind::Unavailable),
+            Stage::Answered => by_code.or(self.status.map(http::kind_of_status)).unwrap_or(ErrorKind::Unavailable),
         }
     }
 
@@ -157,24 +160,6 @@ fn kind_of_code(code: &str) -> Option<ErrorKind> {
         "PreconditionFailed" => ErrorKind::Conflict,
         _ => return None,
     })
-}
-
-fn kind_of_status(status: u16) -> ErrorKind {
-    match status {
-        401 | 403 => ErrorKind::Unauthorized,
-        404 => ErrorKind::Missing,
-        408 => ErrorKind::TimedOut,
-        412 => ErrorKind::Conflict,
-        425 => ErrorKind::Unavailable,
-        429 => ErrorKind::Throttled,
-        507 => ErrorKind::Full,
-        // Something that this store never does, however often it is asked.
-        501 | 505 => ErrorKind::Refused,
-        500.. => ErrorKind::Unavailable,
-        // An error without a code under a good status: the store broke off.
-        ..300 => ErrorKind::Unavailable,
-        _ => ErrorKind::Refused,
-    }
 }
 
 #[cfg(test)]
