@@ -8,6 +8,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
+pub mod fleet;
+pub mod http;
 pub mod publish;
 pub mod resolve;
 pub mod sample;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    publish::{PublishKind, Publisher, Request},
+    publish::{PublishKind, Publisher, Request, Whom},
 };
 
 pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Result<Exit, Stop> {
@@ -32,7 +32,11 @@ pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Resul
         // One of named members does not stand in for a publish of all.
         kind: if args.rapid || !args.members.is_empty() { PublishKind::Rapid } else { PublishKind::Manual },
         full: args.full,
-        members: args.members,
+        whom: match (args.rapid, args.members) {
+            (true, none) if none.is_empty() => Whom::Touched(none),
+            (false, none) if none.is_empty() => Whom::Everybody,
+            (_, members) => Whom::Named(members),
+        },
         override_reason: args.override_reason,
         wait: !args.no_wait,
         unattended: false,

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Failure, PublishError, PublishKind, Publisher, Request, code, outgoing::Outgoing};
+use super::{Failure, PublishError, PublishKind, Publisher, Request, Whom, code, outgoing::Outgoing};
 use crate::{
     snapshot::{Keys, identities},
     state::{DeadLetterRow, DeadLettersOf, Refused},
@@ -107,7 +107,7 @@ impl Publisher {
             activation: receipt.activation,
             kind: PublishKind::Retry,
             full: false,
-            members,
+            whom: Whom::Named(members),
             override_reason: None,
             wait: true,
             unattended: false,

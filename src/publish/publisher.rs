@@ -6,7 +6,8 @@ use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Phase, Progress, PublishKind, Receipt, Status, code, run::Run, scratch::Scratch, teardown::Watch,
+    Failure, Phase, Progress, PublishKind, Receipt, Status, code, observer::Watched, run::Run, scratch::Scratch,
+    teardown::Watch,
 };
 use crate::{
     config::{Activation, Code, Config, Target},
@@ -39,14 +40,37 @@ pub struct Request {
     pub kind: PublishKind,
     /// Everything anew, whatever the activation's mode.
     pub full: bool,
-    /// Only these members, keys as users write them; empty: all. Goes with incremental activations alone.
-    pub members: Vec<String>,
+    /// Who is looked at.
+    pub whom: Whom,
     /// Why guards may be passed.
     pub override_reason: Option<String>,
     /// Whether to wait for another publish of the activation.
     pub wait: bool,
     /// Whether nobody stands by: what does not plan then goes on record as a failed publish.
     pub unattended: bool,
+}
+
+/// Who a publish looks at. Anything but everybody goes with incremental publishes alone.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Whom {
+    /// All members.
+    #[default]
+    Everybody,
+    /// These alone, keys as users write them.
+    Named(Vec<String>),
+    /// Those whose rows were touched since the last publish that looked at everybody or at the touched, and these.
+    Touched(Vec<String>),
+}
+
+impl std::fmt::Debug for Whom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (word, named) = match self {
+            Self::Everybody => ("Everybody", 0),
+            Self::Named(members) => ("Named", members.len()),
+            Self::Touched(members) => ("Touched", members.len()),
+        };
+        f.debug_struct(word).field("named", &named).finish_non_exhaustive()
+    }
 }
 
 /// Why there is no receipt.
@@ -106,6 +130,8 @@ impl Publisher {
         cancel: &CancellationToken,
     ) -> Result<Receipt, PublishError> {
         let (activation, target) = self.activation(&request.activation)?;
+        let watched = Watched::new(progress, self.state.observers(), &activation.name);
+        let progress: &dyn Progress = &watched;
         let queued_at = chrono::Utc::now();
         if self.state.activation_state(&activation.name).await.map_err(Failure::from)? != ActivationState::Active {
             return Err(deleted(&activation.name).into());
@@ -144,6 +170,7 @@ impl Publisher {
         progress.phase(Phase::Resolving, None);
         let members = named(request, mode, &plan)?;
         let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
+        watched.is(receipt.id);
         receipt.status = Status::Running;
         receipt.started_at = Some(chrono::Utc::now());
         receipt.attempts = 1;
@@ -277,17 +304,15 @@ impl Publisher {
 
 /// The members that a request names.
 fn named(request: &Request, mode: Mode, plan: &PublishPlan) -> Result<Option<MemberKeys>, PublishError> {
-    if request.members.is_empty() && request.kind != PublishKind::Rapid {
+    if request.whom == Whom::Everybody {
         return Ok(None);
     }
     if mode == Mode::Full {
         let what = format!("`{}` is published full: it can't be published for some members only", request.activation);
         return Err(PublishError::Unfit(what));
     }
-    if request.members.is_empty() {
-        return Ok(None);
-    }
-    let parsed = MemberKeys::parse(plan.codec(), request.members.iter().map(String::as_str));
+    let Whom::Named(members) = &request.whom else { return Ok(None) };
+    let parsed = MemberKeys::parse(plan.codec(), members.iter().map(String::as_str));
     Ok(Some(parsed.map_err(code::internal)?))
 }
 

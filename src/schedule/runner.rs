@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Lane;
 use crate::{
     config::Config,
-    publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status, code},
+    publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status, Whom, code},
     state::{ActivationState, History},
 };
 
@@ -107,7 +107,7 @@ impl Runner for Publishing {
             activation: job.activation.to_string(),
             kind: job.kind,
             full: job.full,
-            members: Vec::new(),
+            whom: if job.kind == PublishKind::Rapid { Whom::Touched(Vec::new()) } else { Whom::Everybody },
             override_reason: job.override_reason.clone(),
             wait: false,
             unattended: true,

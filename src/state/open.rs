@@ -14,6 +14,7 @@ use sqlx::{
 };
 
 use super::{StateError, StateErrorKind, locks};
+use crate::publish::{Event, Observers, Receipt};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/state/migrations");
 
@@ -29,6 +30,7 @@ pub struct State {
     writer: SqlitePool,
     reader: SqlitePool,
     data_dir: PathBuf,
+    observers: Observers,
 }
 
 impl State {
@@ -56,7 +58,12 @@ impl State {
                 .after_release(|connection, _| Box::pin(has_left_its_transaction(connection)))
                 .connect_lazy_with(options.clone())
         };
-        let state = Self { writer: pool(1), reader: pool(READERS), data_dir: data_dir.to_owned() };
+        let state = Self {
+            writer: pool(1),
+            reader: pool(READERS),
+            data_dir: data_dir.to_owned(),
+            observers: Observers::default(),
+        };
         state.refuse_newer().await?;
         MIGRATIONS.run(&state.writer).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
@@ -66,6 +73,16 @@ impl State {
             ),
         })?;
         Ok(state)
+    }
+
+    /// Who is told of what is put on record, by this handle and its clones.
+    pub fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
+    /// Tells observers of a receipt that is on record.
+    pub(super) fn tell(&self, receipt: &Receipt) {
+        self.observers.tell(&Event::Receipt(receipt));
     }
 
     /// The folder it lives in.

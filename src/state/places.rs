@@ -72,7 +72,9 @@ impl State {
         .bind(definition)
         .execute(&mut *transaction)
         .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.tell(receipt);
+        Ok(())
     }
 
     /// Puts on record which place a publish is about.
@@ -205,7 +207,9 @@ impl State {
             .bind(snapshot.publish.to_string())
             .execute(&mut *transaction)
             .await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.tell(receipt);
+        Ok(())
     }
 
     /// Notes that what a former place holds is being taken back: its snapshot is never in force again.
@@ -304,7 +308,9 @@ impl State {
                 .execute(&mut *transaction)
                 .await?;
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.tell(receipt);
+        Ok(())
     }
 }
 

@@ -99,6 +99,7 @@ impl State {
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
+        self.tell(&receipt);
         Ok(receipt)
     }
 
@@ -132,7 +133,9 @@ impl State {
     pub async fn save(&self, receipt: &Receipt) -> Result<(), StateError> {
         let mut transaction = self.write().await?;
         store(&mut transaction, receipt).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.tell(receipt);
+        Ok(())
     }
 
     /// Receipts, newest first.

@@ -101,7 +101,9 @@ impl State {
             snapshots::store(&mut transaction, snapshot).await?;
         }
         dead_letters::drop_settled(&mut transaction, receipt, looked).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        self.tell(receipt);
+        Ok(())
     }
 
     /// Ends a publish without a word about the snapshot: it failed, was blocked or was cancelled.

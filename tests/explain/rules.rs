@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use herald::{
     config,
-    publish::{Outcome, Presence, PublishKind, Publisher, Request, Silent},
+    publish::{Outcome, Presence, PublishKind, Publisher, Request, Silent, Whom},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -163,7 +163,7 @@ async fn of_members_of_many_segments_it_says_what_a_publish_does() {
             activation: name.clone(),
             kind: PublishKind::Manual,
             full: false,
-            members: Vec::new(),
+            whom: Whom::Everybody,
             override_reason: Some("a test".into()),
             wait: true,
             unattended: false,

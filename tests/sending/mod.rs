@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use herald::{
     config,
-    publish::{PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status},
+    publish::{PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status, Whom},
 };
 use herald_destinations::{
     contract::{Config, Op},
@@ -103,7 +103,7 @@ fn request() -> Request {
         activation: "a".into(),
         kind: PublishKind::Manual,
         full: false,
-        members: Vec::new(),
+        whom: Whom::Everybody,
         override_reason: None,
         wait: true,
         unattended: false,

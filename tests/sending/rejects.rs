@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use herald::{
     config::OnDelete,
-    publish::{DeadLetter, Outcome, Presence, PublishKind, Request, Status},
+    publish::{DeadLetter, Outcome, Presence, PublishKind, Request, Status, Whom},
     state::DeadLettersOf,
 };
 use herald_destinations::{
@@ -155,7 +155,7 @@ async fn a_publish_of_named_members_touches_nobody_else() {
     world.publish().await;
     world.lake(5..25, "two");
     let named = Request {
-        members: ["m002", "m010", "m022", "m099"].map(str::to_owned).into(),
+        whom: Whom::Named(["m002", "m010", "m022", "m099"].map(str::to_owned).into()),
         kind: PublishKind::Rapid,
         ..request()
     };
@@ -178,7 +178,7 @@ async fn a_member_who_is_perhaps_there_counts_once_when_it_is_named() {
     world.lake(0..5, "one");
     world.script.at(Operation::Write, 1, Mishap::After(ErrorKind::TimedOut));
     assert_eq!(world.publish().await.counts.owed, 5);
-    let named = Request { members: vec!["m002".to_owned()], ..request() };
+    let named = Request { whom: Whom::Named(vec!["m002".to_owned()]), ..request() };
     let receipt = world.try_publish(&named).await.unwrap();
     assert_eq!((receipt.status, receipt.counts.added), (Status::Succeeded, 1), "{:?}", receipt.error);
 }

@@ -15,7 +15,7 @@ use std::{
 
 use herald::{
     config,
-    publish::{Phase, Preview, Progress, PublishError, PublishKind, Publisher, Receipt, Request, Silent, crash},
+    publish::{Phase, Preview, Progress, PublishError, PublishKind, Publisher, Receipt, Request, Silent, Whom, crash},
 };
 use herald_destinations::contract::Config;
 use tokio::runtime::Runtime;
@@ -130,7 +130,7 @@ pub(crate) fn request() -> Request {
         activation: "a".to_owned(),
         kind: PublishKind::Manual,
         full: false,
-        members: Vec::new(),
+        whom: Whom::Everybody,
         override_reason: None,
         wait: true,
         unattended: false,

@@ -244,7 +244,8 @@ impl<'a> World<'a> {
             Whom::Full => Some(Request { override_reason, full: true, ..request() }),
             Whom::Named(members) => {
                 let members = members.iter().map(|member| keys.shown(*member)).collect();
-                Some(Request { override_reason, members, ..request() })
+                let whom = herald::publish::Whom::Named(members);
+                Some(Request { override_reason, whom, ..request() })
             }
             Whom::Retry => {
                 let Some(last) = self.last else { return Ok(None) };
@@ -259,7 +260,12 @@ impl<'a> World<'a> {
 
     fn expected(&self, request: &Request) -> Expected {
         let wanted = wanted(&self.definition, &self.lake, self.history.keys);
-        let named: BTreeSet<String> = request.members.iter().cloned().collect();
+        let named: BTreeSet<String> = match &request.whom {
+            herald::publish::Whom::Named(members) | herald::publish::Whom::Touched(members) => {
+                members.iter().cloned().collect()
+            }
+            herald::publish::Whom::Everybody => BTreeSet::new(),
+        };
         let named = (!named.is_empty()).then_some(&named);
         Expected::of(&self.definition, wanted, self.entries.as_ref(), &self.known, named, request.full)
     }
