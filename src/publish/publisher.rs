@@ -6,7 +6,10 @@ use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Phase, Progress, PublishKind, Receipt, Status, code, observer::Watched, run::Run, scratch::Scratch,
+    Failure, Phase, Progress, PublishKind, Receipt, Status, code,
+    observer::Watched,
+    run::{Looks, Run},
+    scratch::Scratch,
     teardown::Watch,
 };
 use crate::{
@@ -161,6 +164,7 @@ impl Publisher {
             override_reason: request.override_reason.clone(),
         };
         // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
+        let planned_at = chrono::Utc::now();
         let plan = match self.resolver.plan(&self.config, activation).await {
             Ok(plan) => plan,
             Err(faults) if request.unattended => return Ok(self.unplanned(queued, &faults).await?),
@@ -168,7 +172,7 @@ impl Publisher {
         };
         self.enter_place(activation, target, Watch { progress, cancel }).await?;
         progress.phase(Phase::Resolving, None);
-        let members = named(request, mode, &plan)?;
+        let looks = looks(request, mode, &plan)?;
         let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
         watched.is(receipt.id);
         receipt.status = Status::Running;
@@ -177,7 +181,7 @@ impl Publisher {
         let definition = self.definition(activation, target)?;
         self.state.begin(&receipt, &self.identity(activation, target), &definition).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
-        let (retries, of_some) = (activation.retry.into(), members.is_some());
+        let (retries, of_some) = (activation.retry.into(), !matches!(looks, Looks::Everybody));
         let stop = cancel.child_token();
         let run = Run {
             publisher: self,
@@ -185,7 +189,9 @@ impl Publisher {
             target,
             full: request.full,
             plan,
-            members,
+            planned_at,
+            looks,
+            members: None,
             retries,
             progress,
             cancel: &stop,
@@ -302,18 +308,18 @@ impl Publisher {
     }
 }
 
-/// The members that a request names.
-fn named(request: &Request, mode: Mode, plan: &PublishPlan) -> Result<Option<MemberKeys>, PublishError> {
-    if request.whom == Whom::Everybody {
-        return Ok(None);
-    }
+/// Whom a request is about, by their keys.
+fn looks(request: &Request, mode: Mode, plan: &PublishPlan) -> Result<Looks, PublishError> {
+    let (Whom::Named(members) | Whom::Touched(members)) = &request.whom else { return Ok(Looks::Everybody) };
     if mode == Mode::Full {
         let what = format!("`{}` is published full: it can't be published for some members only", request.activation);
         return Err(PublishError::Unfit(what));
     }
-    let Whom::Named(members) = &request.whom else { return Ok(None) };
-    let parsed = MemberKeys::parse(plan.codec(), members.iter().map(String::as_str));
-    Ok(Some(parsed.map_err(code::internal)?))
+    let parsed = MemberKeys::parse(plan.codec(), members.iter().map(String::as_str)).map_err(code::internal)?;
+    Ok(match &request.whom {
+        Whom::Touched(_) => Looks::Touched(parsed),
+        _ => Looks::Named(parsed),
+    })
 }
 
 fn busy(activation: &str) -> Failure {
