@@ -8,6 +8,7 @@
 //! Everything that is joined to a member (key sets, related rows) is first spooled into buckets by the member's key.
 //! A join then holds one bucket in memory, whatever the size of the tables.
 
+mod among;
 mod definition;
 mod delimited;
 mod engine;

@@ -2,10 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use arrow::{
-    array::{Array, ArrayRef},
-    compute::concat,
-};
+use arrow::{array::ArrayRef, compute::concat};
 use chrono::{DateTime, Utc};
 use datafusion::{
     common::{ScalarValue, stats::Precision},
