@@ -62,7 +62,10 @@ impl Run<'_> {
             Err(buckets) => store.empty(buckets),
             Ok(standing) => standing.pointer,
         };
-        pointer.layers.push(layer);
+        // One without rows says nothing over others; the sweep takes it.
+        if layer.rows > 0 || pointer.layers.is_empty() {
+            pointer.layers.push(layer);
+        }
         pointer.members = members;
         let pointer = store.tidy(&receipt.activation, receipt.id, pointer, self.members.is_some())?;
         fill(&mut receipt, ledger);

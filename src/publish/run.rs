@@ -66,6 +66,7 @@ impl Run<'_> {
                 if let Some(failure) = &receipt.error {
                     report(failure);
                 }
+                tracing::debug!("the target has it");
                 self.publisher.acknowledge(&receipt, pending).await?;
                 return Ok(receipt);
             }
@@ -103,7 +104,9 @@ impl Run<'_> {
         if before.standing.is_none() {
             self.past_lost_state(destination.as_ref(), &mut context, receipt).await?;
         }
+        tracing::debug!(buckets = before.buckets, "what stands is known");
         let spooled = self.spool(spool, before.buckets).await?;
+        tracing::debug!(rows = spooled.rows(), "the sources are read");
         crash::point(crash::SPOOLED).await;
         match destination.capabilities().visibility {
             Visibility::AtCommit => self.stage(receipt, ledger, before, spooled, (destination, context)).await,

@@ -107,7 +107,7 @@ async fn held(home: &Home) -> (Records, Records) {
 }
 
 async fn touched_publishes_hold_what_standard_ones_would(keyed: Keyed, segment: &str, seed: u64) {
-    const ROUNDS: usize = 10;
+    const ROUNDS: usize = 7;
     let home = Home::new(&config(keyed, segment));
     let random = &mut Random::new(seed);
     let mut lake = Lake::new(keyed);
