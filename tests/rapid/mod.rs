@@ -30,6 +30,7 @@ async fn publish(home: &Home, activation: &str, whom: Whom, overridden: bool) ->
         full: false,
         whom,
         override_reason: overridden.then(|| "tested".to_owned()),
+        receipt: None,
         wait: true,
         unattended: false,
     };
