@@ -9,6 +9,7 @@ mod corpus;
 mod explain;
 mod oracle;
 mod publishing;
+mod rapid;
 mod schedule;
 mod sending;
 #[path = "../destinations/tests/support/mod.rs"]

@@ -23,6 +23,7 @@ mod run;
 mod schema;
 mod status;
 mod text;
+mod unseen;
 mod verify;
 
 use std::{
