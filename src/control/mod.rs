@@ -212,7 +212,7 @@ impl Control {
         let activation = receipt.activation.clone();
         self.audit(caller, "cancel", Some(&activation), Some(publish.to_string())).await?;
         if let Some(cancelled) = state.cancel_waiting(&receipt, &cancelled(caller)).await? {
-            self.0.scheduler.drop_waiting(&activation, publish).await;
+            self.0.scheduler.tell_cancelled(&activation, publish);
             return Ok(cancelled);
         }
         let asked = self.0.scheduler.cancel(&activation).await;

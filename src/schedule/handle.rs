@@ -102,9 +102,10 @@ impl Scheduler {
         let _ = self.wishes.try_send((Message::Publish(trigger), oneshot::channel().0));
     }
 
-    /// A publish that waited is cancelled on record.
-    pub async fn drop_waiting(&self, activation: &str, receipt: Uuid) -> Asked {
-        self.wish(Message::Drop(activation.to_owned(), receipt)).await
+    /// Tells of a publish that waited and is cancelled on record. Where that is not heard, it is found out once its turn
+    /// comes.
+    pub fn tell_cancelled(&self, activation: &str, receipt: Uuid) {
+        let _ = self.wishes.try_send((Message::Drop(activation.to_owned(), receipt), oneshot::channel().0));
     }
 
     async fn wish(&self, message: Message) -> Asked {
