@@ -21,7 +21,7 @@ mod snapshots;
 mod takeover;
 
 pub use activations::{ActivationRow, ActivationState, Purging};
-pub use audit::AuditEntry;
+pub use audit::{AuditEntry, AuditsOf};
 pub use dead_letters::{DeadLetterRow, DeadLettersOf, Looked, Refused};
 pub use error::{StateError, StateErrorKind};
 pub use history::History;

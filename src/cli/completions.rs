@@ -1,0 +1,23 @@
+//! `herald completions`: commands and options, completed by a shell.
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+use serde_json::json;
+
+use super::{
+    args::Arguments,
+    exit::{Exit, Stop},
+    output::Output,
+};
+
+pub(super) fn run(shell: Shell, output: Output) -> Result<Exit, Stop> {
+    let mut script = Vec::new();
+    generate(shell, &mut Arguments::command(), "herald", &mut script);
+    let script = String::from_utf8_lossy(&script);
+    if output.json() {
+        output.document(&json!({ "shell": shell.to_string(), "script": script }))?;
+    } else {
+        output.text(script.trim_end())?;
+    }
+    Ok(Exit::Done)
+}
