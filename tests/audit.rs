@@ -42,9 +42,7 @@ fn said(lines: &[Value]) -> Vec<(String, String, Option<String>)> {
     lines
         .iter()
         .rev()
-        .map(|line| {
-            (text(line, "what").unwrap(), text(line, "activation").unwrap_or_default(), text(line, "detail"))
-        })
+        .map(|line| (text(line, "what").unwrap(), text(line, "activation").unwrap_or_default(), text(line, "detail")))
         .collect()
 }
 

@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(since("2026-03-01").unwrap().to_rfc3339(), "2026-03-01T00:00:00+00:00");
         assert_eq!(since("2026-03-01T10:00:00+02:00").unwrap().to_rfc3339(), "2026-03-01T08:00:00+00:00");
         let ago = Utc::now() - since("36h").unwrap();
-        assert!((TimeDelta::hours(36)..TimeDelta::hours(37)).contains(&ago), "{ago}");
+        assert!((ago - TimeDelta::hours(36)).abs() < TimeDelta::minutes(1), "{ago}");
         for wrong in ["", "yesterday", "7", "-1d", "2026-13-01", "9999999999999d"] {
             assert!(since(wrong).is_err(), "{wrong}");
         }

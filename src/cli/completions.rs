@@ -14,10 +14,11 @@ pub(super) fn run(shell: Shell, output: Output) -> Result<Exit, Stop> {
     let mut script = Vec::new();
     generate(shell, &mut Arguments::command(), "herald", &mut script);
     let script = String::from_utf8_lossy(&script);
+    let script = script.trim_end();
     if output.json() {
         output.document(&json!({ "shell": shell.to_string(), "script": script }))?;
     } else {
-        output.text(script.trim_end())?;
+        output.text(script)?;
     }
     Ok(Exit::Done)
 }

@@ -17,10 +17,11 @@ pub(super) fn run(dir: Option<&Path>, output: Output) -> Result<Exit, Stop> {
         let mut page = Vec::new();
         Man::new(Arguments::command()).render(&mut page)?;
         let page = String::from_utf8_lossy(&page);
+        let page = page.trim_end();
         if output.json() {
             output.document(&json!({ "page": page }))?;
         } else {
-            output.text(page.trim_end())?;
+            output.text(page)?;
         }
         return Ok(Exit::Done);
     };
