@@ -37,6 +37,7 @@ fn completions_know_every_command_in_every_shell() {
         for command in &commands {
             assert!(script.contains(command.as_str()), "{shell} does not know {command}");
         }
+        assert!(!script.contains("healthcheck"), "{shell} offers what nobody types");
         let json = herald(dir.path(), &format!("completions {shell} --json"));
         assert_eq!(document(&json)["shell"], shell);
         assert_eq!(document(&json)["script"].as_str().unwrap(), script.trim_end());
