@@ -38,6 +38,7 @@ pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Resul
             (_, members) => Whom::Named(members),
         },
         override_reason: args.override_reason,
+        receipt: None,
         wait: !args.no_wait,
         unattended: false,
     };

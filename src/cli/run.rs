@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +14,7 @@ use super::{
     output::Output,
 };
 use crate::{
+    control::{Caller, Control, Refusal, reload},
     publish::{Failure, code},
     schedule::{Publishing, Service, Settings, SystemClock},
     state::ActivationLock,
@@ -30,17 +32,29 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
         ));
     }
     let (config, publisher) = context::publisher_of(config).await?;
+    let faults = reload::faults(publisher.resolver(), &config).await;
+    if !faults.is_empty() {
+        return Err(Stop::Config(faults));
+    }
     let stop = interrupt::token()?;
     let _lock = ActivationLock::acquire(&config.service.data_dir, LOCK, false).await?.ok_or_else(already)?;
-    say_that_reload_wants_a_restart()?;
-    let runner = Arc::new(Publishing::new(Arc::clone(&config), publisher));
+    let departures = reload::Departures::of(&publisher).await.map_err(refused)?;
+    publisher.in_force().await?;
+    publisher.state().put_back(None).await?;
+    let publisher = Arc::new(ArcSwap::from_pointee(publisher.tearing_down(departures.vanished)));
+    let runner = Arc::new(Publishing::new(Arc::clone(&publisher)));
     let service = Service::new(&config, runner, Arc::new(SystemClock), Settings::default()).await?;
+    let (control, teardowns) =
+        Control::start(global.config.clone(), publisher, service.scheduler(), stop.clone()).await?;
+    reload_on_hangup(control)?;
     tracing::info!(
         activations = config.activations.len(),
         concurrency = config.service.concurrency,
         "the service runs"
     );
     let published = service.run(stop).await;
+    // A teardown stops at the next object.
+    let _ = teardowns.await;
     tracing::info!(publishes = published, "the service has stopped");
     if output.json() {
         output.document(&json!({ "publishes": published }))?;
@@ -58,13 +72,19 @@ fn already() -> Stop {
     })
 }
 
-/// SIGHUP would end the process; who sends one wants a changed config to be read.
-fn say_that_reload_wants_a_restart() -> Result<(), Stop> {
+/// A config that would tear down too much.
+fn refused(refusal: Refusal) -> Stop {
+    Stop::usage(refusal.message, refusal.remedy.unwrap_or_default())
+}
+
+/// Who sends SIGHUP wants a changed config to be read.
+fn reload_on_hangup(control: Control) -> Result<(), Stop> {
     let mut hangup = signal(SignalKind::hangup())
         .map_err(|error| Stop::Failure(code::internal(format_args!("could not listen for signals: {error}"))))?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            tracing::warn!("SIGHUP changes nothing: restart the service to let it read the config again");
+            // It is logged either way.
+            let _ = control.reload(&Caller::machine("SIGHUP")).await;
         }
     });
     Ok(())

@@ -20,6 +20,16 @@ const MAX_DEPTH: usize = 32;
 /// Reads the file, or every `*.yaml` and `*.yml` of the folder at any depth, in the order of their paths.
 /// Files and folders whose names start with `.` are left out: editors and mounted volumes keep copies there.
 pub(super) fn sources(path: &Path, problems: &mut Problems) -> Vec<Arc<Source>> {
+    let files = found(path, problems);
+    files.iter().filter_map(|file| read(file).map_err(|problem| problems.push(problem)).ok()).collect()
+}
+
+/// The files that a config is made of, in the order of their paths; those that can't be found are left out.
+pub fn files(path: &Path) -> Vec<PathBuf> {
+    found(path, &mut Problems::default())
+}
+
+fn found(path: &Path, problems: &mut Problems) -> Vec<PathBuf> {
     let mut files = Vec::new();
     match fs::metadata(path) {
         Err(error) => {
@@ -38,7 +48,7 @@ pub(super) fn sources(path: &Path, problems: &mut Problems) -> Vec<Arc<Source>> 
         Ok(_) => files.push(path.to_owned()),
     }
     files.sort();
-    files.iter().filter_map(|file| read(file).map_err(|problem| problems.push(problem)).ok()).collect()
+    files
 }
 
 fn collect(

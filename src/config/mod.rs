@@ -25,6 +25,7 @@ mod tree;
 mod validate;
 
 pub use cron::Cron;
+pub use discover::files;
 pub use load::{Surroundings, load, load_in, survey};
 pub use model::{
     Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,

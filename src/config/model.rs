@@ -26,6 +26,8 @@ pub struct Config {
     pub targets: BTreeMap<String, Target>,
     /// Activations.
     pub activations: BTreeMap<String, Activation>,
+    /// What each entry says, as a digest, by place (`segments.gold_de`): tells whether two configs say the same.
+    pub digests: BTreeMap<String, [u8; 32]>,
     /// Where each value stands, for errors found later.
     pub places: super::Places,
 }
@@ -184,6 +186,8 @@ pub struct Activation {
     pub paused: bool,
     /// A segment's name, or `waterfall.rung`.
     pub segment: String,
+    /// The segment's table, whose key identifies a member.
+    pub table: String,
     /// A target's name.
     pub target: String,
     /// Record fields, in order.

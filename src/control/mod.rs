@@ -1,11 +1,24 @@
 //! What may be asked of the running service, by whoever asks: the API, the dashboard, signals.
 
 mod caller;
+mod desk;
 mod refusal;
+pub(crate) mod reload;
+mod teardown;
+mod watch;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
+use arc_swap::ArcSwap;
+use chrono::Utc;
+use herald_destinations::contract::Mode;
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::{
+    sync::{Mutex, mpsc, watch as latest},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -13,9 +26,12 @@ pub use self::{
     caller::Caller,
     refusal::{Refusal, Refused},
 };
+use self::{desk::Desk, reload::Departures, teardown::Order};
 use crate::{
-    config::OnDelete,
-    publish::{Publisher, Receipt},
+    config::{Activation, OnDelete},
+    publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Status, code},
+    schedule::{Asked, Scheduler},
+    state::{ActivationState, Ask, AuditEntry, NewPublish, WhomWord},
 };
 
 /// A publish that is asked for.
@@ -47,22 +63,80 @@ pub struct Changes {
     pub added: Vec<String>,
     /// Activations whose definition, or whose segment's or target's, is another one.
     pub changed: Vec<String>,
-    /// Activations that are gone, and are torn down.
+    /// Activations that are gone. They are torn down, unless another one takes over what they left.
     pub removed: Vec<String>,
     /// Keys of `service` that take effect at the next start only.
     pub restart: Vec<String>,
 }
 
-/// A handle to the running service; clones speak to the same.
-#[derive(Debug, Clone)]
-pub struct Control {
-    publisher: Arc<arc_swap::ArcSwap<Publisher>>,
+/// How reloads went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reloads {
+    /// Those that took a config in force.
+    pub done: u64,
+    /// Those that were refused.
+    pub refused: u64,
+    /// Whether the last one was.
+    pub last_refused: bool,
 }
 
+/// A handle to the running service; clones speak to the same.
+#[derive(Debug, Clone)]
+pub struct Control(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    publisher: Arc<ArcSwap<Publisher>>,
+    scheduler: Scheduler,
+    desk: Desk,
+    teardowns: mpsc::Sender<Order>,
+    /// One reload at a time.
+    turn: Mutex<()>,
+    reloads: latest::Sender<Reloads>,
+}
+
+/// Teardowns that may wait to be begun; more than anybody has activations.
+const TEARDOWNS: usize = 65_536;
+
 impl Control {
+    /// Takes the service over: resumes teardowns that were cut short, begins those of activations that are gone from the
+    /// config at `path`, and reads it again whenever its files change. The task ends some time after `stop`.
+    ///
+    /// # Errors
+    /// When the state can't be read or written.
+    pub async fn start(
+        path: PathBuf,
+        publisher: Arc<ArcSwap<Publisher>>,
+        scheduler: Scheduler,
+        stop: CancellationToken,
+    ) -> Result<(Self, JoinHandle<()>), Failure> {
+        let (teardowns, orders) = mpsc::channel(TEARDOWNS);
+        let task = tokio::spawn(teardown::run(Arc::clone(&publisher), orders, stop.clone()));
+        let desk = Desk::open(Arc::clone(&publisher), scheduler.clone());
+        let reloads = latest::Sender::new(Reloads::default());
+        let control = Self(Arc::new(Inner {
+            path: path.clone(),
+            publisher,
+            scheduler,
+            desk,
+            teardowns,
+            turn: Mutex::new(()),
+            reloads,
+        }));
+        control.resume_teardowns(&Caller::machine("herald")).await?;
+        tokio::spawn(watch::watch(control.clone(), path, stop));
+        Ok((control, task))
+    }
+
     /// The publisher of the config that is in force.
     pub fn publisher(&self) -> Arc<Publisher> {
-        self.publisher.load_full()
+        self.0.publisher.load_full()
+    }
+
+    /// How reloads go.
+    pub fn reloads(&self) -> latest::Receiver<Reloads> {
+        self.0.reloads.subscribe()
     }
 
     /// Asks for a publish. One that waits already stands for both: the receipt is the one that it will have.
@@ -76,17 +150,83 @@ impl Control {
         trigger: Trigger,
         idempotency: Option<Idempotency>,
     ) -> Result<Receipt, Refusal> {
-        let _ = (caller, activation, trigger, idempotency);
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let publisher = self.publisher();
+        let found = self.active(&publisher, activation).await?;
+        let some = trigger.rapid || !trigger.members.is_empty();
+        if some && (trigger.full || found.mode == Mode::Full) {
+            let message = format!("`{activation}` is published full: it can't be published for some members only");
+            return Err(Refusal::new(Refused::Unfit, message)
+                .code("unfit")
+                .remedy("set `mode: incremental`, or ask for a publish of kind `manual`"));
+        }
+        let whom = match (trigger.rapid, trigger.members.is_empty()) {
+            (_, false) => WhomWord::Named,
+            (true, true) => WhomWord::Touched,
+            (false, true) => WhomWord::Everybody,
+        };
+        let kind = if trigger.rapid { PublishKind::Rapid } else { PublishKind::Manual };
+        if let Some(reason) = &trigger.override_reason {
+            self.audit(caller, "override", Some(activation), Some(reason.clone())).await?;
+        }
+        let new = new_publish(found, kind, trigger.full, trigger.override_reason);
+        self.ask(&publisher, caller, new, (whom, trigger.full), trigger.members, idempotency).await
     }
 
-    /// Stops a publish that waits or runs; one that has ended is left as it is.
+    async fn ask(
+        &self,
+        publisher: &Publisher,
+        caller: &Caller,
+        new: NewPublish,
+        (whom, in_full): (WhomWord, bool),
+        members: Vec<String>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Receipt, Refusal> {
+        let members = match members.len() as u64 {
+            0 => None,
+            count => Some((publisher.seal_members(&new.activation, &members)?, count)),
+        };
+        let idempotency = idempotency.map(|given| (Sha256::digest(given.key.as_bytes()).into(), given.request));
+        let caller = caller.name.clone();
+        self.0.desk.ask(Ask { new, in_full, whom, members, caller, idempotency }).await
+    }
+
+    /// Stops a publish that waits or runs. Of one that is cancelled already, the receipt.
     ///
     /// # Errors
-    /// Unknown id, a publish that can't be stopped, or a state that can't be written.
+    /// Unknown id, a publish that has ended or can't be stopped, or a state that can't be written.
     pub async fn cancel(&self, caller: &Caller, publish: Uuid) -> Result<Receipt, Refusal> {
-        let _ = (caller, publish);
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let state = self.publisher().state().clone();
+        let receipt = state.receipt(publish).await?.ok_or_else(|| unknown_publish(publish))?;
+        if receipt.kind == PublishKind::Teardown {
+            let message = "a teardown can't be cancelled";
+            return Err(Refusal::new(Refused::Conflict, message).remedy("what it has taken back is gone already"));
+        }
+        let ended = |receipt: &Receipt| {
+            Refusal::new(Refused::Conflict, format!("the publish has ended: {}", word(receipt.status))).code("ended")
+        };
+        match receipt.status {
+            Status::Cancelled => return Ok(receipt),
+            Status::Queued | Status::Running => {}
+            _ => return Err(ended(&receipt)),
+        }
+        let activation = receipt.activation.clone();
+        self.audit(caller, "cancel", Some(&activation), Some(publish.to_string())).await?;
+        if let Some(cancelled) = state.cancel_waiting(&receipt, &cancelled(caller)).await? {
+            self.0.scheduler.drop_waiting(&activation, publish).await;
+            return Ok(cancelled);
+        }
+        let asked = self.0.scheduler.cancel(&activation).await;
+        let receipt = state.receipt(publish).await?.ok_or_else(|| unknown_publish(publish))?;
+        match (asked, receipt.status) {
+            (Asked::Accepted, _) | (_, Status::Cancelled) => Ok(receipt),
+            (Asked::Stopping, _) => Err(Refusal::new(Refused::Stopping, "the service stops")),
+            (_, Status::Queued | Status::Running) => {
+                Err(Refusal::new(Refused::Conflict, "another process runs the publish, or it is being settled")
+                    .code(code::BUSY)
+                    .remedy("stop the process that runs it"))
+            }
+            _ => Err(ended(&receipt)),
+        }
     }
 
     /// Asks for the members of a publish's dead letters to be published anew.
@@ -94,8 +234,18 @@ impl Control {
     /// # Errors
     /// Unknown id, one without dead letters, an activation that is torn down, or a state that can't be written.
     pub async fn retry(&self, caller: &Caller, publish: Uuid) -> Result<Receipt, Refusal> {
-        let _ = (caller, publish);
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let publisher = self.publisher();
+        let receipt = publisher.state().receipt(publish).await?.ok_or_else(|| unknown_publish(publish))?;
+        let found = self.active(&publisher, &receipt.activation).await?;
+        let request = publisher.retry(publish).await.map_err(|error| match error {
+            PublishError::Unknown(message) => Refusal::new(Refused::Conflict, message).code("no_dead_letters"),
+            error => refusal(error),
+        })?;
+        let crate::publish::Whom::Named(members) = request.whom else {
+            return Err(code::internal("a retry of everybody").into());
+        };
+        let new = NewPublish { mode: Mode::Incremental, ..new_publish(found, PublishKind::Retry, false, None) };
+        self.ask(&publisher, caller, new, (WhomWord::Named, false), members, None).await
     }
 
     /// Stops or starts an activation's schedule.
@@ -103,11 +253,20 @@ impl Control {
     /// # Errors
     /// Unknown activation, one that is torn down or that the config pauses, or a state that can't be written.
     pub async fn pause(&self, caller: &Caller, activation: &str, paused: bool) -> Result<(), Refusal> {
-        let _ = (caller, activation, paused);
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let publisher = self.publisher();
+        let found = self.active(&publisher, activation).await?;
+        if !paused && found.paused {
+            return Err(Refusal::new(Refused::Conflict, format!("`{activation}` is paused by the config"))
+                .code("paused_by_config")
+                .remedy(format!("set `activations.{activation}.paused: false`")));
+        }
+        publisher.state().set_paused(activation, paused).await?;
+        self.audit(caller, if paused { "pause" } else { "resume" }, Some(activation), None).await?;
+        self.0.scheduler.pause(activation, paused).await;
+        Ok(())
     }
 
-    /// Begins the teardown of an activation; `None`: as its config says. Asked again, the one that runs is shown.
+    /// Begins the teardown of an activation; `None`: as its config says. Asked again, the one that is under way is shown.
     ///
     /// # Errors
     /// Unknown activation, one that is deleted, or a state that can't be written.
@@ -117,8 +276,31 @@ impl Control {
         activation: &str,
         on_delete: Option<OnDelete>,
     ) -> Result<Receipt, Refusal> {
-        let _ = (caller, activation, on_delete);
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let publisher = self.publisher();
+        publisher.activation(activation).map_err(refusal)?;
+        let state = publisher.state();
+        match state.activation_state(activation).await? {
+            ActivationState::Deleted => return Err(gone(false)),
+            ActivationState::Deleting => {
+                if let Some(receipt) = state.last_teardown(activation).await? {
+                    self.order(activation, on_delete).await?;
+                    return Ok(receipt);
+                }
+            }
+            ActivationState::Active => {}
+        }
+        let decided = publisher.on_delete(activation, on_delete).await.map_err(refusal)?;
+        let receipt = publisher.ask_teardown(activation, on_delete).await.map_err(refusal)?;
+        self.audit(caller, "delete", Some(activation), Some(purge_or_keep(decided).to_owned())).await?;
+        self.order(activation, on_delete).await?;
+        Ok(receipt)
+    }
+
+    async fn order(&self, activation: &str, on_delete: Option<OnDelete>) -> Result<(), Refusal> {
+        let order = Order { activation: activation.to_owned(), on_delete };
+        let stopping =
+            |_| Refusal::new(Refused::Stopping, "the service stops; the teardown goes on with its next start");
+        self.0.teardowns.send(order).await.map_err(stopping)
     }
 
     /// Lets a deleted activation that is still in the config live again.
@@ -126,8 +308,10 @@ impl Control {
     /// # Errors
     /// Unknown activation, one whose teardown is not done, or a state that can't be written.
     pub async fn recreate(&self, caller: &Caller, activation: &str) -> Result<(), Refusal> {
-        let _ = (caller, activation);
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let publisher = self.publisher();
+        publisher.recreate(activation).await.map_err(refusal)?;
+        self.audit(caller, "recreate", Some(activation), None).await?;
+        Ok(())
     }
 
     /// Reads the config again and takes it in force: all of it, or, where anything is wrong, nothing.
@@ -135,7 +319,148 @@ impl Control {
     /// # Errors
     /// [`Refused::Config`] with all that is wrong, or with what would be torn down beyond `max_teardowns_per_reload`.
     pub async fn reload(&self, caller: &Caller) -> Result<Changes, Refusal> {
-        let _ = caller;
-        Err(Refusal::new(Refused::Stopping, "not yet"))
+        let _turn = self.0.turn.lock().await;
+        let reloaded = Box::pin(self.take_in(caller)).await;
+        match &reloaded {
+            Ok(changes) => reload::log(changes, &caller.name),
+            Err(refusal) => reload::log_refusal(refusal, &caller.name),
+        }
+        self.0.reloads.send_modify(|reloads| {
+            reloads.last_refused = reloaded.is_err();
+            if reloads.last_refused {
+                reloads.refused += 1;
+            } else {
+                reloads.done += 1;
+            }
+        });
+        reloaded
+    }
+
+    async fn take_in(&self, caller: &Caller) -> Result<Changes, Refusal> {
+        let before = self.publisher();
+        let config = Arc::new(reload::read(&self.0.path, before.resolver()).await?);
+        let changes = reload::changes(before.config(), &config);
+        let publisher = before.with(Arc::clone(&config));
+        let Departures { vanished } = Departures::of(&publisher).await?;
+        let histories = reload::histories(publisher.state(), &changes.added).await?;
+        let detail = format!(
+            "{} added, {} changed, {} removed",
+            changes.added.len(),
+            changes.changed.len(),
+            changes.removed.len()
+        );
+        self.audit(caller, "reload", None, Some(detail)).await?;
+        publisher.in_force().await?;
+        self.0.publisher.store(Arc::new(publisher.tearing_down(vanished)));
+        self.0.scheduler.reload(config, histories).await;
+        self.resume_teardowns(caller).await?;
+        Ok(changes)
+    }
+
+    /// Begins the teardowns of activations that are gone from the config, and goes on with those that were cut short.
+    async fn resume_teardowns(&self, caller: &Caller) -> Result<(), Failure> {
+        let publisher = self.publisher();
+        let state = publisher.state();
+        for name in publisher.vanishing() {
+            if state.activation_state(name).await? != ActivationState::Active {
+                continue;
+            }
+            let decided = publisher.on_delete(name, None).await.map_err(|error| refusal(error).into_failure())?;
+            tracing::warn!(activation = name, data = purge_or_keep(decided), "gone from the config: it is torn down");
+            publisher.ask_teardown(name, None).await.map_err(|error| refusal(error).into_failure())?;
+            let detail = format!("gone from the config, {}", purge_or_keep(decided));
+            self.audit(caller, "delete", Some(name), Some(detail)).await.map_err(Refusal::into_failure)?;
+        }
+        for row in state.activations().await? {
+            if row.state == ActivationState::Deleting && publisher.activation(&row.name).is_ok() {
+                // What a teardown purges is on record from its beginning on.
+                let on_delete = state.purging(&row.name).await?.is_none().then_some(OnDelete::Keep);
+                self.order(&row.name, on_delete).await.map_err(Refusal::into_failure)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// An activation of the config that is neither torn down nor being so.
+    async fn active<'p>(&self, publisher: &'p Publisher, name: &str) -> Result<&'p Activation, Refusal> {
+        let found = publisher.activation(name).map(|(activation, _)| activation);
+        let state = publisher.state().activation_state(name).await?;
+        match (found, state) {
+            (Ok(activation), ActivationState::Active) => Ok(activation),
+            (Err(error), ActivationState::Active) => Err(refusal(error)),
+            (_, state) => Err(gone(state == ActivationState::Deleting)),
+        }
+    }
+
+    async fn audit(
+        &self,
+        caller: &Caller,
+        what: &str,
+        activation: Option<&str>,
+        detail: Option<String>,
+    ) -> Result<(), Refusal> {
+        let (who, what) = (caller.name.clone(), what.to_owned());
+        let entry = AuditEntry { at: Utc::now(), who, what, activation: activation.map(str::to_owned), detail };
+        Ok(self.publisher().state().audit(&entry).await?)
+    }
+}
+
+fn new_publish(activation: &Activation, kind: PublishKind, full: bool, override_reason: Option<String>) -> NewPublish {
+    NewPublish {
+        activation: activation.name.clone(),
+        segment: activation.segment.clone(),
+        target: activation.target.clone(),
+        kind,
+        mode: if full { Mode::Full } else { activation.mode },
+        queued_at: Utc::now(),
+        override_reason,
+    }
+}
+
+fn purge_or_keep(on_delete: OnDelete) -> &'static str {
+    match on_delete {
+        OnDelete::Purge => "purge",
+        OnDelete::Keep => "keep",
+    }
+}
+
+fn cancelled(caller: &Caller) -> Failure {
+    Failure {
+        message: format!("cancelled by {} before it began", caller.name),
+        remedy: "ask for a publish again".into(),
+        ..code::interrupted()
+    }
+}
+
+fn word(status: Status) -> String {
+    format!("{status:?}").to_lowercase()
+}
+
+fn unknown_publish(id: Uuid) -> Refusal {
+    Refusal::new(Refused::Unknown, format!("no publish has the id {id}"))
+}
+
+/// Of an activation that is torn down, or being so.
+fn gone(deleting: bool) -> Refusal {
+    let (message, code) = if deleting {
+        ("the activation is being torn down", "deleting")
+    } else {
+        ("the activation was deleted", "deleted")
+    };
+    Refusal::new(Refused::Conflict, message)
+        .code(code)
+        .remedy("once it is torn down, `herald recreate` lets one that is still in the config live again")
+}
+
+fn refusal(error: PublishError) -> Refusal {
+    match error {
+        PublishError::Unknown(message) => Refusal::new(Refused::Unknown, message),
+        PublishError::Unfit(message) => Refusal::new(Refused::Unfit, message),
+        PublishError::Config(_) => Refusal::new(Refused::Unfit, error.to_string()),
+        PublishError::Failed(failure) if matches!(failure.code.as_str(), "deleted" | "deleting") => {
+            let refusal = Refusal::new(Refused::Conflict, failure.message).code(&failure.code);
+            refusal.remedy(failure.remedy)
+        }
+        PublishError::Failed(failure) => failure.into(),
     }
 }

@@ -56,6 +56,12 @@ impl Refusal {
         self
     }
 
+    /// The same, of something that nobody asked for.
+    pub(super) fn into_failure(self) -> Failure {
+        let remedy = self.remedy.unwrap_or_default();
+        Failure { code: self.code, message: self.message, remedy, retryable: self.refused == Refused::Stopping }
+    }
+
     /// With what to do.
     #[must_use]
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {

@@ -109,6 +109,7 @@ impl Publisher {
             full: false,
             whom: Whom::Named(members),
             override_reason: None,
+            receipt: None,
             wait: true,
             unattended: false,
         })

@@ -6,8 +6,8 @@ use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Phase, Progress, PublishKind, Receipt, Status, code, observer::Watched, run::Run, scratch::Scratch,
-    teardown::Watch,
+    Failure, Phase, Progress, PublishKind, Receipt, Status, Vanished, code, observer::Watched, run::Run,
+    scratch::Scratch, teardown::Watch,
 };
 use crate::{
     config::{Activation, Code, Config, Target},
@@ -26,9 +26,11 @@ pub struct Publisher {
     pub(super) state: State,
     /// Or why they can't be opened, which stops only those who need them.
     snapshots: Result<SnapshotStore, Failure>,
+    /// Activations that the config names no more, which are torn down.
+    vanished: Vanished,
     pub(super) resolver: Resolver,
     pub(super) threads: usize,
-    scratch: Scratch,
+    scratch: Arc<Scratch>,
 }
 
 /// A publish that is asked for.
@@ -44,6 +46,8 @@ pub struct Request {
     pub whom: Whom,
     /// Why guards may be passed.
     pub override_reason: Option<String>,
+    /// The publish on record that waits for this to run; `None`: a new one.
+    pub receipt: Option<uuid::Uuid>,
     /// Whether to wait for another publish of the activation.
     pub wait: bool,
     /// Whether nobody stands by: what does not plan then goes on record as a failed publish.
@@ -103,7 +107,43 @@ impl Publisher {
         let resolver = Resolver::new(config.service.memory, &scratch.path("spill"))?;
         let snapshots = keys.map(|keys| SnapshotStore::new(data_dir, keys));
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-        Ok(Self { state, snapshots, resolver, threads, scratch, config })
+        let (scratch, vanished) = (Arc::new(scratch), Vanished::new());
+        Ok(Self { state, snapshots, vanished, resolver, threads, scratch, config })
+    }
+
+    /// One for another config over the same data folder, which goes on with all else as it is.
+    #[must_use]
+    pub fn with(&self, config: Arc<Config>) -> Self {
+        Self {
+            config,
+            state: self.state.clone(),
+            snapshots: self.snapshots.clone(),
+            vanished: Vanished::new(),
+            resolver: self.resolver.clone(),
+            threads: self.threads,
+            scratch: Arc::clone(&self.scratch),
+        }
+    }
+
+    /// Lets activations that the config names no more be torn down.
+    #[must_use]
+    pub fn tearing_down(self, vanished: Vanished) -> Self {
+        Self { vanished, ..self }
+    }
+
+    /// Names of activations that the config names no more and that are torn down.
+    pub fn vanishing(&self) -> impl Iterator<Item = &str> {
+        self.vanished.keys().map(String::as_str)
+    }
+
+    /// The config that it publishes by.
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The engine, to plan other configs with.
+    pub fn resolver(&self) -> &Resolver {
+        &self.resolver
     }
 
     /// The snapshots.
@@ -124,6 +164,18 @@ impl Publisher {
     /// # Errors
     /// Unknown activation, a config that does not plan, `busy`, or a state that can't be written.
     pub async fn publish(
+        &self,
+        request: &Request,
+        progress: &dyn Progress,
+        cancel: &CancellationToken,
+    ) -> Result<Receipt, PublishError> {
+        match (Box::pin(self.begin_and_run(request, progress, cancel)).await, request.receipt) {
+            (Err(error), Some(waited)) => self.could_not_begin(waited, error).await,
+            (ended, _) => ended,
+        }
+    }
+
+    async fn begin_and_run(
         &self,
         request: &Request,
         progress: &dyn Progress,
@@ -163,13 +215,13 @@ impl Publisher {
         // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
         let plan = match self.resolver.plan(&self.config, activation).await {
             Ok(plan) => plan,
-            Err(faults) if request.unattended => return Ok(self.unplanned(queued, &faults).await?),
+            Err(faults) if request.unattended => return Ok(self.unplanned(request, queued, &faults).await?),
             Err(faults) => return Err(PublishError::Config(faults)),
         };
         self.enter_place(activation, target, Watch { progress, cancel }).await?;
         progress.phase(Phase::Resolving, None);
         let members = named(request, mode, &plan)?;
-        let mut receipt = self.state.queue(queued).await.map_err(Failure::from)?;
+        let mut receipt = self.put_on_record(request, queued).await?;
         watched.is(receipt.id);
         receipt.status = Status::Running;
         receipt.started_at = Some(chrono::Utc::now());
@@ -226,8 +278,8 @@ impl Publisher {
     }
 
     /// A publish that failed because its config does not plan against its sources as they are.
-    async fn unplanned(&self, queued: NewPublish, faults: &[Fault]) -> Result<Receipt, Failure> {
-        let mut receipt = self.state.queue(queued).await?;
+    async fn unplanned(&self, request: &Request, queued: NewPublish, faults: &[Fault]) -> Result<Receipt, Failure> {
+        let mut receipt = self.put_on_record(request, queued).await?;
         let sources = faults.iter().all(|fault| matches!(fault.code, Code::MissingFile | Code::SourceUnreadable));
         let problems = faults.iter().map(|fault| fault.clone().problem(&self.config.places).to_string());
         receipt.started_at = Some(receipt.queued_at);
@@ -245,11 +297,14 @@ impl Publisher {
     }
 
     /// An activation and its target, by name.
-    pub(super) fn activation(&self, name: &str) -> Result<(&Activation, &Target), PublishError> {
+    pub(crate) fn activation(&self, name: &str) -> Result<(&Activation, &Target), PublishError> {
         let unknown = || {
             let hint = crate::config::hint(name, self.config.activations.keys().map(String::as_str));
             PublishError::Unknown(format!("no activation `{name}`{hint}"))
         };
+        if let Some((activation, target)) = self.vanished.get(name) {
+            return Ok((activation, target));
+        }
         let activation = self.config.activations.get(name).ok_or_else(unknown)?;
         let target = self.config.targets.get(&activation.target).ok_or_else(unknown)?;
         Ok((activation, target))
@@ -296,9 +351,7 @@ impl Publisher {
 
     /// What a snapshot is bound to: the target's place and the table that identifies members.
     pub(super) fn identity(&self, activation: &Activation, target: &Target) -> String {
-        let segment = activation.segment.split('.').next().unwrap_or_default();
-        let table = self.config.segments.get(segment).map_or("", |segment| segment.from.as_str());
-        format!("{} {} {table}", target.config.kind(), target.config.identity())
+        format!("{} {} {}", target.config.kind(), target.config.identity(), activation.table)
     }
 }
 

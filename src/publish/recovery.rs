@@ -14,7 +14,7 @@ use super::{
 use crate::{
     config::{Activation, Target},
     snapshot::Answers,
-    state::{ActivationLock, InFlight, NewPublish, PlaceRow},
+    state::{ActivationLock, ActivationState, InFlight, NewPublish, PlaceRow},
 };
 
 /// Where what was left is settled.
@@ -148,8 +148,19 @@ impl Publisher {
             (None, _) => {}
         }
         receipt.finished_at = Some(Utc::now());
+        self.ask_again(&receipt).await?;
         self.fail(&mut receipt, &Ledger::default(), Status::Failed, died()).await?;
         Ok(Settled::Nothing)
+    }
+
+    /// What somebody asked for and a process that died did not do waits again. Not while the activation is torn down.
+    async fn ask_again(&self, died: &Receipt) -> Result<(), Failure> {
+        if self.state.activation_state(&died.activation).await? == ActivationState::Active
+            && let Some(again) = self.state.ask_again(died).await?
+        {
+            tracing::info!(publish = %again.id, "what was asked for waits again");
+        }
+        Ok(())
     }
 
     /// Notes of a place where something is put off that it was tried.
@@ -221,6 +232,9 @@ impl Publisher {
         receipt.finished_at = Some(Utc::now());
         let stopped = (answered < owed).then(died);
         let died = stopped.is_some();
+        if died {
+            self.ask_again(receipt).await?;
+        }
         self.settle_sent(receipt, &mut pending, &answers, stopped)?;
         if died {
             // Its process ended, which nobody asked the publish to do.

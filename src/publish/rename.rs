@@ -57,10 +57,10 @@ impl Publisher {
     }
 
     /// The former name, where this one has no publish of its own and that one lives.
-    async fn heir_of<'a>(&self, activation: &'a Activation) -> Result<Option<&'a str>, Failure> {
+    pub(super) async fn heir_of<'a>(&self, activation: &'a Activation) -> Result<Option<&'a str>, Failure> {
         let Some(was) = activation.was.as_deref() else { return Ok(None) };
         let living = self.state.activation_state(was).await? == ActivationState::Active;
-        Ok((living && self.state.last(&activation.name).await?.is_none()).then_some(was))
+        Ok((living && !self.state.ever_began(&activation.name).await?).then_some(was))
     }
 
     /// Takes over what the former name left, if there is anything. Called under the lock of the activation.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, crash,
     decision::Decision,
+    publisher::deleted,
     recovery,
     removal::{NAMED, PAGE, Removal, mark, paths_of},
     run::status_of,
@@ -63,12 +64,10 @@ impl Publisher {
         cancel: &CancellationToken,
     ) -> Result<Receipt, PublishError> {
         let (activation, target) = self.activation(name)?;
-        // Whoever publishes it sees that, and stops at the next batch.
-        self.state.set_activation_state(name, ActivationState::Deleting).await.map_err(Failure::from)?;
+        let decision = self.decision(activation, on_delete).await?;
+        self.state.set_deleting(name, decision.purging(), &deleted(name)).await.map_err(Failure::from)?;
         let _lock = self.lock(name, true, cancel, progress).await?;
         self.take_over(activation, target, true, cancel, progress).await?;
-        let decision = self.decision(activation, on_delete).await?;
-        self.state.set_purging(name, decision.purging()).await.map_err(Failure::from)?;
         match self.settle_all(activation, target, true).await {
             Err(failure) if decision.purges_here() => return Err(failure.into()),
             // Nobody asks for what is there: a target that is no more must not keep anybody.
@@ -77,7 +76,12 @@ impl Publisher {
         }
         let current = self.identity(activation, target);
         self.state.leave_others(name, &current, chrono::Utc::now()).await.map_err(Failure::from)?;
-        let mut receipt = self.queue_teardown(activation, &activation.target).await?;
+        let queued = self.state.queued_teardown(name).await.map_err(Failure::from)?;
+        let receipt = match queued {
+            Some(receipt) => receipt,
+            None => self.queue_teardown(activation, &activation.target).await?,
+        };
+        let mut receipt = self.begin_teardown(receipt).await?;
         let retries = Retries::from(activation.retry);
         let watch = Watch { progress, cancel };
         let mut ended = Ok(());
@@ -116,8 +120,32 @@ impl Publisher {
         Ok(sites)
     }
 
+    /// Asks for a teardown: the schedule stops now, and the receipt waits for [`tear_down`](Self::tear_down) to run. Of one
+    /// that was asked for before and waits, that one's.
+    ///
+    /// # Errors
+    /// An unknown activation, or a state that can't be written.
+    pub async fn ask_teardown(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Receipt, PublishError> {
+        let (activation, _) = self.activation(name)?;
+        let decision = self.decision(activation, on_delete).await?;
+        self.state.set_deleting(name, decision.purging(), &deleted(name)).await.map_err(Failure::from)?;
+        match self.state.queued_teardown(name).await.map_err(Failure::from)? {
+            Some(receipt) => Ok(receipt),
+            None => Ok(self.queue_teardown(activation, &activation.target).await?),
+        }
+    }
+
+    /// Begins a teardown that is on record.
+    async fn begin_teardown(&self, mut receipt: Receipt) -> Result<Receipt, Failure> {
+        receipt.started_at = Some(chrono::Utc::now());
+        receipt.attempts = 1;
+        receipt.status = Status::Running;
+        self.state.save(&receipt).await?;
+        Ok(receipt)
+    }
+
     /// Puts a teardown on record.
-    pub(super) async fn queue_teardown(&self, activation: &Activation, target: &str) -> Result<Receipt, Failure> {
+    async fn queue_teardown(&self, activation: &Activation, target: &str) -> Result<Receipt, Failure> {
         let now = chrono::Utc::now();
         let queued = NewPublish {
             activation: activation.name.clone(),
@@ -128,12 +156,7 @@ impl Publisher {
             queued_at: now,
             override_reason: None,
         };
-        let mut receipt = self.state.queue(queued).await?;
-        receipt.started_at = Some(now);
-        receipt.attempts = 1;
-        receipt.status = Status::Running;
-        self.state.save(&receipt).await?;
-        Ok(receipt)
+        Ok(self.state.queue(queued).await?)
     }
 
     /// Takes back what an activation put at one place, members and objects, and counts it.
@@ -278,7 +301,8 @@ impl Publisher {
         (retries, watch): (Retries, Watch<'_>),
     ) -> Result<Receipt, Failure> {
         let name = if place.target.is_empty() { &activation.target } else { &place.target };
-        let mut receipt = self.queue_teardown(activation, name).await?;
+        let receipt = self.queue_teardown(activation, name).await?;
+        let mut receipt = self.begin_teardown(receipt).await?;
         self.state.set_place(receipt.id, &place.identity).await?;
         let site = Site { identity: place.identity, unplaced: false, pointer: place.pointer };
         let ended = if purge {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{
     Asked, Ending, Job, Lane, Standing, Trigger,
@@ -13,7 +14,11 @@ use super::{
     entry::Entry,
     lane::Lanes,
 };
-use crate::{config::Activation, publish::PublishKind, state::History};
+use crate::{
+    config::{Activation, Config},
+    publish::PublishKind,
+    state::History,
+};
 
 /// A clock that goes back by less than this was only corrected.
 const CORRECTION: TimeDelta = TimeDelta::seconds(1);
@@ -68,7 +73,8 @@ impl Board {
                 None => self.targets.entry(entry.target.clone()).or_default(),
             };
             // Who asks by hand wants to know whether the target is back.
-            let may = target.breaker.lets_through(now) || job.kind == PublishKind::Manual;
+            let by_hand = matches!(job.kind, PublishKind::Manual | PublishKind::Retry);
+            let may = target.breaker.lets_through(now) || by_hand;
             if !may || parallel(&entry.target).is_some_and(|most| target.running >= most.max(1)) {
                 continue;
             }
@@ -81,27 +87,77 @@ impl Board {
         starts
     }
 
-    /// A publish that was started at `began` has ended.
-    pub(super) fn ended(&mut self, activation: &str, ending: Ending, began: DateTime<Utc>, now: DateTime<Utc>) {
+    /// A publish that was started at `began` has ended; `job`: as it was run.
+    pub(super) fn ended(&mut self, job: Job, ending: Ending, began: DateTime<Utc>, now: DateTime<Utc>) {
         self.notice(now);
-        let Some(entry) = self.entries.get_mut(activation) else { return };
-        if let Some(running) = &entry.running {
-            self.lanes.give_back(running.job.lane);
+        let activation = Arc::clone(&job.activation);
+        let Some(entry) = self.entries.get_mut(&activation) else { return };
+        let Some(running) = &entry.running else { return };
+        self.lanes.give_back(running.job.lane);
+        let name = running.target.clone();
+        entry.ended(job, ending, began, now);
+        if entry.gone {
+            self.entries.remove(&activation);
         }
-        entry.ended(ending, began, now);
-        if let Some(target) = self.targets.get_mut(&entry.target) {
+        if let Some(target) = self.targets.get_mut(&name) {
             target.running = target.running.saturating_sub(1);
             let sign = match ending {
                 Ending::Good { delivered: true } => Sign::Well,
                 Ending::Failed { by_target: true, .. } => Sign::Failed,
                 _ => Sign::None,
             };
-            target.breaker.ended(&entry.target, activation, sign, now);
+            target.breaker.ended(&name, &activation, sign, now);
+        }
+    }
+
+    /// Takes another config in: activations that are new, with what they did last; those that are defined otherwise; and
+    /// those that are gone, of which the ones that run are to be stopped: their names.
+    pub(super) fn reload(
+        &mut self,
+        config: &Config,
+        histories: &HashMap<String, History>,
+        now: DateTime<Utc>,
+    ) -> Vec<Arc<str>> {
+        self.notice(now);
+        let mut stopping = Vec::new();
+        self.entries.retain(|name, entry| {
+            if config.activations.contains_key(&**name) {
+                return true;
+            }
+            entry.gone = true;
+            let runs = entry.running.is_some();
+            if runs {
+                stopping.push(Arc::clone(name));
+            }
+            runs
+        });
+        for activation in config.activations.values() {
+            match self.entries.get_mut(activation.name.as_str()) {
+                Some(entry) => entry.redefine(activation, now),
+                None => {
+                    let history = histories.get(&activation.name).copied().unwrap_or_default();
+                    self.add(activation, history, now);
+                }
+            }
+        }
+        stopping
+    }
+
+    /// Publishes that wait to be started or to be tried again, by lane: due, and asked for.
+    pub(super) fn queued(&self, now: DateTime<Utc>) -> [usize; 2] {
+        [Lane::Standard, Lane::Rapid]
+            .map(|lane| self.entries.values().filter(|entry| entry.ready(lane, now).is_some()).count())
+    }
+
+    /// Forgets a publish that waited.
+    pub(super) fn drop_asked(&mut self, activation: &str, receipt: Uuid) {
+        if let Some(entry) = self.entries.get_mut(activation) {
+            entry.drop_asked(receipt);
         }
     }
 
     /// Somebody asks for a publish.
-    pub(super) fn ask(&mut self, trigger: Trigger, now: DateTime<Utc>) -> Asked {
+    pub(super) fn ask(&mut self, trigger: &Trigger, now: DateTime<Utc>) -> Asked {
         let Some(entry) = self.entries.get_mut(trigger.activation.as_str()).filter(|entry| !entry.deleted) else {
             return Asked::Unknown;
         };

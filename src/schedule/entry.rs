@@ -5,9 +5,14 @@ use std::{hash::Hasher, sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use herald_destinations::contract::RetryPolicy;
 use siphasher::sip::SipHasher13;
+use uuid::Uuid;
 
 use super::{Cadence, Due, Ending, Job, Lane, handle::Trigger};
-use crate::{config::Activation, publish::PublishKind, state::History};
+use crate::{
+    config::Activation,
+    publish::{PublishKind, Whom},
+    state::History,
+};
 
 /// Another process that publishes the activation is asked after again within one to two of these.
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
@@ -26,10 +31,12 @@ pub(super) struct Entry {
     paused_by_config: bool,
     pub(super) paused: bool,
     pub(super) deleted: bool,
+    /// Whether the config names it no more: once what runs has ended, it goes.
+    pub(super) gone: bool,
     pub(super) history: History,
     pub(super) due: Due,
-    /// What somebody asked for, by lane; one stands for all that came while it waited.
-    asked: [Option<Job>; 2],
+    /// What somebody asked for and waits on record, oldest first: at most one of a kind, which others join.
+    asked: Vec<Job>,
     /// What is to be tried again, by lane.
     again: [Option<Again>; 2],
     pub(super) running: Option<Running>,
@@ -54,6 +61,8 @@ struct Again {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) job: Job,
+    /// Where it goes: another definition may name another target meanwhile.
+    pub(super) target: String,
     tries: u32,
     first: DateTime<Utc>,
 }
@@ -71,8 +80,9 @@ impl Entry {
             paused_by_config: activation.paused,
             paused: false,
             deleted: false,
+            gone: false,
             history,
-            asked: [None, None],
+            asked: Vec::new(),
             again: [None, None],
             running: None,
             free_since: now,
@@ -88,7 +98,7 @@ impl Entry {
 
     /// What a lane's worker could start now, and since when that waits.
     pub(super) fn ready(&self, lane: Lane, now: DateTime<Utc>) -> Option<(DateTime<Utc>, Job)> {
-        if self.running.is_some() || self.deleted {
+        if self.running.is_some() || self.deleted || self.gone {
             return None;
         }
         let job = self.job(lane, now)?;
@@ -96,17 +106,25 @@ impl Entry {
     }
 
     fn job(&self, lane: Lane, now: DateTime<Utc>) -> Option<Job> {
-        if let Some(asked) = &self.asked[lane as usize] {
+        if let Some(asked) = self.asked.iter().find(|asked| asked.lane == lane && asked.due <= now) {
             return Some(asked.clone());
         }
         let again = self.again[lane as usize].as_ref().filter(|again| again.at <= now).map(|again| &again.job);
-        let by_hand = again.filter(|job| job.kind == PublishKind::Manual);
+        let by_hand = again.filter(|job| asked_for(job));
         if by_hand.is_some() || self.halted() {
             return by_hand.cloned();
         }
         let passed = |due: Option<DateTime<Utc>>| due.filter(|due| *due <= now);
-        let scheduled =
-            |kind, full, due| Job { activation: Arc::clone(&self.name), kind, lane, full, override_reason: None, due };
+        let scheduled = |kind, full, due| Job {
+            activation: Arc::clone(&self.name),
+            kind,
+            lane,
+            full,
+            whom: if kind == PublishKind::Rapid { Whom::Touched(Vec::new()) } else { Whom::Everybody },
+            override_reason: None,
+            receipt: None,
+            due,
+        };
         match lane {
             Lane::Rapid => {
                 passed(self.due.rapid).map(|due| scheduled(PublishKind::Rapid, false, due)).or(again.cloned())
@@ -122,40 +140,48 @@ impl Entry {
 
     /// The next time at which something could become ready that is not so yet.
     pub(super) fn wakes(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        if self.running.is_some() || self.deleted {
+        if self.running.is_some() || self.deleted || self.gone {
             return None;
         }
         let again = self.again.iter().flatten();
         let halted = self.halted();
-        let again = again.filter(|again| !halted || again.job.kind == PublishKind::Manual).map(|again| again.at);
+        let again = again.filter(|again| !halted || asked_for(&again.job)).map(|again| again.at);
         let due = if halted { Due::default() } else { self.due };
-        again.chain([due.standard, due.rapid, due.resync].into_iter().flatten()).filter(|at| *at > now).min()
+        let asked = self.asked.iter().map(|asked| asked.due);
+        again
+            .chain(asked)
+            .chain([due.standard, due.rapid, due.resync].into_iter().flatten())
+            .filter(|at| *at > now)
+            .min()
     }
 
-    /// Whether the fold joined another trigger that waits.
-    pub(super) fn ask(&mut self, trigger: Trigger, now: DateTime<Utc>) -> bool {
-        let slot = &mut self.asked[trigger.lane() as usize];
-        if let Some(waiting) = slot {
-            waiting.full |= trigger.full;
-            waiting.override_reason = trigger.override_reason.or(waiting.override_reason.take());
+    /// Whether it was known already.
+    pub(super) fn ask(&mut self, trigger: &Trigger, now: DateTime<Utc>) -> bool {
+        let runs = self.running.as_ref().is_some_and(|running| running.job.receipt == Some(trigger.receipt));
+        if runs || self.asked.iter().any(|asked| asked.receipt == Some(trigger.receipt)) {
             return true;
         }
-        *slot = Some(Job {
+        self.asked.push(Job {
             activation: Arc::clone(&self.name),
-            kind: trigger.kind(),
+            kind: trigger.kind,
             lane: trigger.lane(),
-            full: trigger.full,
-            override_reason: trigger.override_reason,
+            full: false,
+            whom: Whom::Everybody,
+            override_reason: None,
+            receipt: Some(trigger.receipt),
             due: now,
         });
         false
     }
 
+    /// What waits is not to run any more.
+    pub(super) fn drop_asked(&mut self, receipt: Uuid) {
+        self.asked.retain(|asked| asked.receipt != Some(receipt));
+    }
+
     pub(super) fn began(&mut self, job: &Job, now: DateTime<Utc>) {
         let lane = job.lane as usize;
-        if self.asked[lane].as_ref() == Some(job) {
-            self.asked[lane] = None;
-        }
+        self.asked.retain(|asked| asked != job);
         let (mut tries, mut first) = (0, now);
         match self.again[lane].take() {
             Some(again) if again.job == *job => (tries, first) = (again.tries, again.first),
@@ -163,21 +189,41 @@ impl Entry {
             Some(again) if again.job.full && !job.full => self.again[lane] = Some(again),
             _ => {}
         }
-        self.history.rapid = Some(now);
-        if job.lane == Lane::Standard {
-            self.history.standard = Some(now);
+        // Who is looked at by what was asked for is known only once it has ended.
+        if job.receipt.is_none() {
+            self.covers(job, now);
         }
         if job.kind == PublishKind::Resync {
             self.history.resync_tried = Some(now);
         }
         self.renew_due(now);
-        self.running = Some(Running { job: job.clone(), tries, first });
+        self.running = Some(Running { job: job.clone(), target: self.target.clone(), tries, first });
     }
 
-    pub(super) fn ended(&mut self, ending: Ending, began: DateTime<Utc>, now: DateTime<Utc>) {
-        let Some(Running { job, tries, first }) = self.running.take() else { return };
+    /// A publish of everybody, or of all who were touched, stands in for one of the cadence.
+    fn covers(&mut self, job: &Job, began: DateTime<Utc>) {
+        if matches!(job.whom, Whom::Named(_)) {
+            return;
+        }
+        self.history.rapid = self.history.rapid.max(Some(began));
+        if job.whom == Whom::Everybody && job.lane == Lane::Standard {
+            self.history.standard = self.history.standard.max(Some(began));
+        }
+    }
+
+    /// `job`: as it was run.
+    pub(super) fn ended(&mut self, job: Job, ending: Ending, began: DateTime<Utc>, now: DateTime<Utc>) {
+        let Some(Running { tries, first, .. }) = self.running.take() else { return };
         self.free_since = now;
+        let through = matches!(ending, Ending::Good { .. } | Ending::Blocked | Ending::Failed { .. });
+        if job.receipt.is_some() && through {
+            self.covers(&job, began);
+            self.renew_due(now);
+        }
+        // What it did for some says nothing of the others.
+        let of_some = matches!(job.whom, Whom::Named(_));
         match ending {
+            Ending::Good { .. } if of_some => {}
             Ending::Good { .. } => {
                 self.stale = None;
                 self.history.good = Some(began);
@@ -195,15 +241,25 @@ impl Entry {
                 let at = now + delta(RetryPolicy::ceiling(tries).mul_f64(self.draw(now)));
                 let over = tries >= self.retry.attempts || at > first + delta(self.retry.max_elapsed);
                 if !over && !self.regular_before(&job, at) {
-                    self.try_again(Again { job, at, tries, first });
+                    // The one that was asked for has its receipt; this will be another.
+                    self.try_again(Again { job: Job { receipt: None, ..job }, at, tries, first });
                 }
             }
             Ending::Failed { .. } | Ending::Blocked | Ending::Cancelled => {}
         }
     }
 
-    /// What waits already does at least as much, unless only this one sends everything.
+    /// What waits already does at least as much, unless only this one sends everything, or was asked for.
     fn try_again(&mut self, again: Again) {
+        if again.job.receipt.is_some() {
+            // Nothing of it was begun: it waits as before.
+            let at = again.at;
+            let known = self.asked.iter().any(|asked| asked.receipt == again.job.receipt);
+            if !known {
+                self.asked.insert(0, Job { due: at, ..again.job });
+            }
+            return;
+        }
         let slot = &mut self.again[again.job.lane as usize];
         if slot.is_none() || again.job.full {
             *slot = Some(again);
@@ -277,7 +333,7 @@ impl Entry {
     pub(super) fn forget(&mut self, now: DateTime<Utc>) {
         self.deleted = true;
         self.history = History::default();
-        self.asked = [None, None];
+        self.asked.clear();
         self.again = [None, None];
         self.seen = now;
         self.stale = None;
@@ -288,6 +344,17 @@ impl Entry {
     pub(super) fn revive(&mut self, now: DateTime<Utc>) {
         self.deleted = false;
         self.seen = now;
+        self.due = self.cadence.due(&self.history, now);
+    }
+
+    /// Follows another definition. What it did, and what was asked of it, stays.
+    pub(super) fn redefine(&mut self, activation: &Activation, now: DateTime<Utc>) {
+        self.gone = false;
+        self.target.clone_from(&activation.target);
+        self.cadence = Cadence::of(activation);
+        self.retry = activation.retry;
+        self.freshness = activation.freshness;
+        self.paused_by_config = activation.paused;
         self.due = self.cadence.due(&self.history, now);
     }
 
@@ -306,7 +373,7 @@ impl Entry {
             again.at = again.at.min(now + delta(RetryPolicy::ceiling(again.tries.max(1))));
             again.first = again.first.min(now);
         }
-        for asked in self.asked.iter_mut().flatten() {
+        for asked in &mut self.asked {
             asked.due = asked.due.min(now);
         }
         if let Some(running) = &mut self.running {
@@ -315,6 +382,11 @@ impl Entry {
         self.stale = self.stale.filter(|_| self.lag(now).is_some()).map(|asked| asked.min(now));
         self.renew_due(now);
     }
+}
+
+/// Whether somebody asked for it, so that a pause of the schedule does not stop it.
+fn asked_for(job: &Job) -> bool {
+    matches!(job.kind, PublishKind::Manual | PublishKind::Retry)
 }
 
 fn delta(duration: Duration) -> TimeDelta {

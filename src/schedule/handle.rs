@@ -1,30 +1,28 @@
 //! How others speak to the running service.
 
+use std::{collections::HashMap, sync::Arc};
+
 use tokio::sync::{mpsc, oneshot};
 
+use uuid::Uuid;
+
 use super::Lane;
-use crate::publish::PublishKind;
+use crate::{config::Config, publish::PublishKind, state::History};
 
 /// A publish that somebody asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
     /// Name of the activation.
     pub activation: String,
-    /// In the rapid lane, as a rapid publish; else as one by hand.
-    pub rapid: bool,
-    /// Everything anew, whatever the activation's mode.
-    pub full: bool,
-    /// Why guards may be passed.
-    pub override_reason: Option<String>,
+    /// Why: rapid ones have a lane of their own.
+    pub kind: PublishKind,
+    /// The publish on record that waits; what it is to do stands there.
+    pub receipt: Uuid,
 }
 
 impl Trigger {
     pub(super) fn lane(&self) -> Lane {
-        if self.rapid { Lane::Rapid } else { Lane::Standard }
-    }
-
-    pub(super) fn kind(&self) -> PublishKind {
-        if self.rapid { PublishKind::Rapid } else { PublishKind::Manual }
+        if self.kind == PublishKind::Rapid { Lane::Rapid } else { Lane::Standard }
     }
 }
 
@@ -47,7 +45,17 @@ pub enum Asked {
 pub(super) enum Message {
     Publish(Trigger),
     Cancel(String),
+    Drop(String, Uuid),
     Pause(String, bool),
+    Reload(Box<Reloaded>),
+}
+
+/// A config that takes the place of the one before.
+#[derive(Debug)]
+pub(super) struct Reloaded {
+    pub(super) config: Arc<Config>,
+    /// What activations that are new to the board did last.
+    pub(super) histories: HashMap<String, History>,
 }
 
 pub(super) type Wish = (Message, oneshot::Sender<Asked>);
@@ -80,6 +88,17 @@ impl Scheduler {
     /// Lets a pause or its end, already written to the state, take effect at once.
     pub async fn pause(&self, activation: &str, paused: bool) -> Asked {
         self.wish(Message::Pause(activation.to_owned(), paused)).await
+    }
+
+    /// Takes another config in force: what it names no more is stopped, what it defines otherwise follows the new definition
+    /// from its next publish on. `histories`: what activations that are new did last.
+    pub async fn reload(&self, config: Arc<Config>, histories: HashMap<String, History>) -> Asked {
+        self.wish(Message::Reload(Box::new(Reloaded { config, histories }))).await
+    }
+
+    /// A publish that waited is cancelled on record.
+    pub async fn drop_waiting(&self, activation: &str, receipt: Uuid) -> Asked {
+        self.wish(Message::Drop(activation.to_owned(), receipt)).await
     }
 
     async fn wish(&self, message: Message) -> Asked {

@@ -25,4 +25,4 @@ pub use clock::{Clock, SystemClock};
 pub use handle::{Asked, Scheduler, Trigger};
 pub use lane::Lane;
 pub use runner::{Ending, Job, Publishing, Runner, Standing};
-pub use service::{Service, Settings};
+pub use service::{Load, Service, Settings};

@@ -2,15 +2,16 @@
 
 use std::{fmt::Debug, sync::Arc};
 
+use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::Lane;
 use crate::{
-    config::Config,
     publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status, Whom, code},
-    state::{ActivationState, History},
+    state::{ActivationState, History, Waiting},
 };
 
 /// A publish that is to run.
@@ -24,8 +25,12 @@ pub struct Job {
     pub lane: Lane,
     /// Everything anew, whatever the activation's mode.
     pub full: bool,
+    /// Who is looked at.
+    pub whom: Whom,
     /// Why guards may be passed.
     pub override_reason: Option<String>,
+    /// The publish on record that waits for this to run, and says what is to be done; `None`: a new one.
+    pub receipt: Option<Uuid>,
     /// Since when it waits.
     pub due: DateTime<Utc>,
 }
@@ -67,8 +72,12 @@ pub struct Standing {
 /// Runs publishes.
 #[async_trait]
 pub trait Runner: Debug + Send + Sync + 'static {
-    /// One publish, which another process's publish of the same activation turns away. On record when it returns.
-    async fn publish(&self, job: &Job, cancel: &CancellationToken) -> Ending;
+    /// One publish, which another process's publish of the same activation turns away. On record when it returns. What a
+    /// publish that waited is to do is noted in the job.
+    async fn publish(&self, job: &mut Job, cancel: &CancellationToken) -> Ending;
+
+    /// Publishes on record that wait for a worker.
+    async fn waiting(&self) -> Result<Vec<Waiting>, Failure>;
 
     /// Activations that are paused or deleted.
     async fn standings(&self) -> Result<Vec<Standing>, Failure>;
@@ -89,37 +98,48 @@ pub trait Runner: Debug + Send + Sync + 'static {
 /// The real one.
 #[derive(Debug)]
 pub struct Publishing {
-    config: Arc<Config>,
-    publisher: Publisher,
+    publisher: Arc<ArcSwap<Publisher>>,
 }
 
 impl Publishing {
-    /// Runs the publishes of a config.
-    pub fn new(config: Arc<Config>, publisher: Publisher) -> Self {
-        Self { config, publisher }
+    /// Runs publishes, each by the config that is in force when it begins.
+    pub fn new(publisher: Arc<ArcSwap<Publisher>>) -> Self {
+        Self { publisher }
     }
 }
 
 #[async_trait]
 impl Runner for Publishing {
-    async fn publish(&self, job: &Job, cancel: &CancellationToken) -> Ending {
+    async fn publish(&self, job: &mut Job, cancel: &CancellationToken) -> Ending {
+        let publisher = self.publisher.load_full();
+        if let Some(waited) = job.receipt {
+            match publisher.take_up(&job.activation, waited).await {
+                Ok(Some((whom, full, reason))) => (job.whom, job.full, job.override_reason) = (whom, full, reason),
+                // Cancelled meanwhile, or done.
+                Ok(None) => return Ending::Cancelled,
+                // It waits on, and is taken up again.
+                Err(failure) if failure.retryable => return Ending::Busy,
+                Err(failure) => return publisher.give_up(waited, failure).await.map_or(Ending::Busy, |it| ending(&it)),
+            }
+        }
         let request = Request {
             activation: job.activation.to_string(),
             kind: job.kind,
             full: job.full,
-            whom: if job.kind == PublishKind::Rapid { Whom::Touched(Vec::new()) } else { Whom::Everybody },
+            whom: job.whom.clone(),
             override_reason: job.override_reason.clone(),
+            receipt: job.receipt,
             wait: false,
             unattended: true,
         };
-        match self.publisher.publish(&request, &Silent, cancel).await {
+        match publisher.publish(&request, &Silent, cancel).await {
             Ok(receipt) => {
                 log(&receipt);
                 ending(&receipt)
             }
             Err(PublishError::Failed(failure)) if failure.code == code::BUSY => Ending::Busy,
             Err(error) => {
-                tracing::error!(activation = %job.activation, "could not begin to publish: {}", self.why(&error));
+                tracing::error!(activation = %job.activation, "could not begin to publish: {}", why(&publisher, &error));
                 let failure = match error {
                     PublishError::Failed(failure) => Some(failure),
                     PublishError::Unknown(_) | PublishError::Unfit(_) | PublishError::Config(_) => None,
@@ -130,36 +150,38 @@ impl Runner for Publishing {
     }
 
     async fn standings(&self) -> Result<Vec<Standing>, Failure> {
-        let rows = self.publisher.state().halted().await?;
+        let rows = self.publisher.load_full().state().halted().await?;
         let standing =
             |(activation, paused, state)| Standing { activation, paused, deleted: state != ActivationState::Active };
         Ok(rows.into_iter().map(standing).collect())
     }
 
     async fn history(&self, activation: &str) -> Result<History, Failure> {
-        Ok(self.publisher.state().history(activation).await?)
+        Ok(self.publisher.load_full().state().history(activation).await?)
     }
 
     async fn left_behind(&self) -> Result<Vec<String>, Failure> {
-        self.publisher.left_behind().await
+        self.publisher.load_full().left_behind().await
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, Failure> {
+        Ok(self.publisher.load_full().state().waiting().await?)
     }
 
     async fn settle(&self, activation: &str) -> Result<(), Failure> {
-        self.publisher.settle_left_behind(activation).await
+        self.publisher.load_full().settle_left_behind(activation).await
     }
 
     fn parallel(&self, target: &str) -> Option<usize> {
-        self.publisher.parallel(target)
+        self.publisher.load().parallel(target)
     }
 }
 
-impl Publishing {
-    /// The reason with all of its places: a log has no other line for them.
-    fn why(&self, error: &PublishError) -> String {
-        let PublishError::Config(faults) = error else { return error.to_string() };
-        let problems = faults.iter().map(|fault| fault.clone().problem(&self.config.places).to_string());
-        problems.collect::<Vec<_>>().join("; ")
-    }
+/// The reason with all of its places: a log has no other line for them.
+fn why(publisher: &Publisher, error: &PublishError) -> String {
+    let PublishError::Config(faults) = error else { return error.to_string() };
+    let problems = faults.iter().map(|fault| fault.clone().problem(&publisher.config().places).to_string());
+    problems.collect::<Vec<_>>().join("; ")
 }
 
 fn ending(receipt: &Receipt) -> Ending {

@@ -8,15 +8,22 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt, stream};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Asked, Clock, Ending, Job, Runner, Scheduler, Standing,
+    Asked, Clock, Ending, Job, Runner, Scheduler, Standing, Trigger,
     board::Board,
     handle::{Message, Wish},
 };
-use crate::{config::Config, publish::Failure, state::History};
+use crate::{
+    config::Config,
+    publish::Failure,
+    state::{History, Waiting},
+};
 
 /// How the service paces itself.
 #[derive(Debug, Clone, Copy)]
@@ -68,11 +75,12 @@ pub struct Service {
     /// Activations that could not be settled: until when they are left alone, and how often it failed.
     unsettled: HashMap<String, (DateTime<Utc>, u32)>,
     published: u64,
+    load: watch::Sender<Load>,
 }
 
 #[derive(Debug)]
 struct Running {
-    activation: Arc<str>,
+    job: Job,
     began: DateTime<Utc>,
     cancel: CancellationToken,
 }
@@ -80,9 +88,28 @@ struct Running {
 /// What a task of the service brings back.
 #[derive(Debug)]
 enum Event {
-    Ended(Ending),
-    Looked(Result<Vec<Standing>, Failure>, Vec<(Arc<str>, History)>),
+    Ended(Job, Ending),
+    Looked(Look),
     Settled(Vec<(String, Result<(), Failure>)>),
+}
+
+/// What a look at the state found.
+#[derive(Debug)]
+struct Look {
+    standings: Result<Vec<Standing>, Failure>,
+    histories: Vec<(Arc<str>, History)>,
+    waiting: Result<Vec<Waiting>, Failure>,
+}
+
+/// How much the service has to do, for who watches it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Publishes that run.
+    pub running: usize,
+    /// Publishes that wait for a worker of the standard lane.
+    pub queued_standard: usize,
+    /// Publishes that wait for a worker of the rapid lane.
+    pub queued_rapid: usize,
 }
 
 impl Service {
@@ -118,7 +145,13 @@ impl Service {
             settle_at: now,
             unsettled: HashMap::new(),
             published: 0,
+            load: watch::Sender::new(Load::default()),
         })
+    }
+
+    /// How much there is to do, as it changes.
+    pub fn load(&self) -> watch::Receiver<Load> {
+        self.load.subscribe()
     }
 
     /// A handle for others to speak to it.
@@ -132,6 +165,7 @@ impl Service {
         loop {
             let now = clock.now();
             self.start(now);
+            self.tell_load(now);
             let wake = self.upkeep(now);
             tokio::select! {
                 biased;
@@ -150,11 +184,17 @@ impl Service {
         self.published
     }
 
+    fn tell_load(&self, now: DateTime<Utc>) {
+        let [queued_standard, queued_rapid] = self.board.queued(now);
+        let load = Load { running: self.running.len(), queued_standard, queued_rapid };
+        self.load.send_if_modified(|told| std::mem::replace(told, load) != load);
+    }
+
     fn start(&mut self, now: DateTime<Utc>) {
         let runner = &self.runner;
         for job in self.board.starts(now, |target| runner.parallel(target)) {
             let cancel = CancellationToken::new();
-            let running = Running { activation: Arc::clone(&job.activation), began: now, cancel: cancel.clone() };
+            let running = Running { job: job.clone(), began: now, cancel: cancel.clone() };
             let task = self.tasks.spawn(publish(Arc::clone(runner), job, cancel));
             self.running.insert(task.id(), running);
         }
@@ -187,10 +227,20 @@ impl Service {
 
     fn hear(&mut self, wish: Message) -> Asked {
         match wish {
-            Message::Publish(trigger) => self.board.ask(trigger, self.clock.now()),
+            Message::Publish(trigger) => self.board.ask(&trigger, self.clock.now()),
+            Message::Drop(activation, receipt) => {
+                self.board.drop_asked(&activation, receipt);
+                Asked::Accepted
+            }
+            Message::Reload(reloaded) => {
+                let stopping = self.board.reload(&reloaded.config, &reloaded.histories, self.clock.now());
+                let stops = |running: &&Running| stopping.contains(&running.job.activation);
+                self.running.values().filter(stops).for_each(|running| running.cancel.cancel());
+                Asked::Accepted
+            }
             Message::Pause(activation, paused) => self.board.pause(&activation, paused),
             Message::Cancel(activation) => {
-                match self.running.values().find(|running| *running.activation == *activation) {
+                match self.running.values().find(|running| *running.job.activation == *activation) {
                     Some(running) => {
                         running.cancel.cancel();
                         Asked::Accepted
@@ -210,17 +260,17 @@ impl Service {
         match (self.running.remove(&id), event) {
             (Some(running), event) => {
                 // A panic is a bug, and has been reported; what the publish left is settled like that of a dead process.
-                let ending = match event {
-                    Some(Event::Ended(ending)) => ending,
-                    _ => Ending::Failed { retryable: false, by_target: false },
+                let (job, ending) = match event {
+                    Some(Event::Ended(job, ending)) => (job, ending),
+                    _ => (running.job, Ending::Failed { retryable: false, by_target: false }),
                 };
                 self.published += u64::from(ending != Ending::Busy);
-                self.board.ended(&running.activation, ending, running.began, now);
+                self.board.ended(job, ending, running.began, now);
             }
-            (None, Some(Event::Looked(standings, histories))) => {
+            (None, Some(Event::Looked(look))) => {
                 self.looking = false;
                 self.look_at = now + delta(self.settings.look);
-                self.looked(standings, histories, now);
+                self.looked(look, now);
             }
             (None, Some(Event::Settled(settled))) => {
                 self.settling = false;
@@ -235,15 +285,14 @@ impl Service {
         }
     }
 
-    fn looked(
-        &mut self,
-        standings: Result<Vec<Standing>, Failure>,
-        histories: Vec<(Arc<str>, History)>,
-        now: DateTime<Utc>,
-    ) {
+    fn looked(&mut self, Look { standings, histories, waiting }: Look, now: DateTime<Utc>) {
         match standings {
             Ok(standings) => self.board.stand(&standings, now),
             Err(failure) => tracing::warn!(code = failure.code, error = failure.message, "the state can't be read"),
+        }
+        // What was asked for before a restart, or of a process that died, and what nobody could be told of.
+        for Waiting { publish, activation, kind } in waiting.unwrap_or_default() {
+            self.board.ask(&Trigger { activation, kind, receipt: publish }, now);
         }
         for (name, history) in histories {
             if let Some(age) = self.board.learn(&name, &history, now) {
@@ -304,8 +353,9 @@ impl Service {
     }
 }
 
-async fn publish(runner: Arc<dyn Runner>, job: Job, cancel: CancellationToken) -> Event {
-    Event::Ended(runner.publish(&job, &cancel).await)
+async fn publish(runner: Arc<dyn Runner>, mut job: Job, cancel: CancellationToken) -> Event {
+    let ending = runner.publish(&mut job, &cancel).await;
+    Event::Ended(job, ending)
 }
 
 async fn look(runner: Arc<dyn Runner>, asking: Vec<Arc<str>>) -> Event {
@@ -316,7 +366,8 @@ async fn look(runner: Arc<dyn Runner>, asking: Vec<Arc<str>>) -> Event {
             histories.push((name, history));
         }
     }
-    Event::Looked(runner.standings().await, histories)
+    let (standings, waiting) = (runner.standings().await, runner.waiting().await);
+    Event::Looked(Look { standings, histories, waiting })
 }
 
 async fn settle(runner: Arc<dyn Runner>, let_alone: HashSet<String>) -> Event {
@@ -349,4 +400,4 @@ fn delta(duration: Duration) -> TimeDelta {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

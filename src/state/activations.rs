@@ -27,7 +27,7 @@ impl ActivationState {
         }
     }
 
-    fn parse(word: &str) -> Result<Self, StateError> {
+    pub(super) fn parse(word: &str) -> Result<Self, StateError> {
         [Self::Active, Self::Deleting, Self::Deleted]
             .into_iter()
             .find(|state| state.as_str() == word)
@@ -163,18 +163,30 @@ impl State {
         Ok(known.into_iter().find(|purging| word.as_deref() == Some(purging.as_str())))
     }
 
-    /// Remembers what a teardown purges, from before it takes anything back until it is done.
+    /// Begins the teardown of an activation: whoever publishes it sees that and stops at the next batch, what waits is
+    /// cancelled for the reason given, and what the teardown purges is remembered until it is done (`None`: nothing).
     ///
     /// # Errors
     /// When the state can't be written.
-    pub async fn set_purging(&self, name: &str, purging: Option<Purging>) -> Result<(), StateError> {
+    pub async fn set_deleting(
+        &self,
+        name: &str,
+        purging: Option<Purging>,
+        why: &crate::publish::Failure,
+    ) -> Result<(), StateError> {
         let mut transaction = self.write().await?;
-        sqlx::query("UPDATE activations SET purging = ?2 WHERE name = ?1")
-            .bind(name)
-            .bind(purging.map(Purging::as_str))
-            .execute(&mut *transaction)
-            .await?;
-        Ok(transaction.commit().await?)
+        sqlx::query(
+            "INSERT INTO activations (name, state, purging) VALUES (?1, 'deleting', ?2)
+             ON CONFLICT (name) DO UPDATE SET state = excluded.state, purging = excluded.purging",
+        )
+        .bind(name)
+        .bind(purging.map(Purging::as_str))
+        .execute(&mut *transaction)
+        .await?;
+        let cancelled = super::triggers::cancel(&mut transaction, name, None, why).await?;
+        transaction.commit().await?;
+        cancelled.iter().for_each(|receipt| self.tell(receipt));
+        Ok(())
     }
 
     /// Stops or starts an activation's schedule.
@@ -192,6 +204,63 @@ impl State {
         .execute(&mut *transaction)
         .await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Takes note of a config that is in force: the definitions that later teardowns go by, already encrypted; those of
+    /// deleted activations are left out. A deleted activation that the config names no more is a new one once it comes back:
+    /// those that did come back, by name.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn in_force(&self, definitions: &[(String, Vec<u8>)]) -> Result<Vec<String>, StateError> {
+        let mut transaction = self.write().await?;
+        let deleted: Vec<(String, bool)> =
+            sqlx::query_as("SELECT name, absent FROM activations WHERE state = 'deleted'")
+                .fetch_all(&mut *transaction)
+                .await?;
+        let mut back = Vec::new();
+        for (name, absent) in deleted {
+            let named = definitions.iter().any(|(known, _)| *known == name);
+            let change = match (named, absent) {
+                (false, false) => "UPDATE activations SET absent = 1 WHERE name = ?1",
+                (true, true) => "UPDATE activations SET absent = 0, state = 'active' WHERE name = ?1",
+                _ => continue,
+            };
+            sqlx::query(change).bind(&name).execute(&mut *transaction).await?;
+            if named {
+                back.push(name);
+            }
+        }
+        for (name, sealed) in definitions {
+            sqlx::query(
+                "INSERT INTO activations (name, definition) VALUES (?1, ?2)
+                 ON CONFLICT (name) DO UPDATE SET definition = excluded.definition WHERE state <> 'deleted'",
+            )
+            .bind(name)
+            .bind(sealed.as_slice())
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(back)
+    }
+
+    /// Whether anything of an activation may be somewhere: at a target, in a snapshot, among dead letters, or on its way.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn left_anything(&self, name: &str) -> Result<bool, StateError> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM snapshots WHERE activation = ?1)
+                 OR EXISTS (SELECT 1 FROM places WHERE activation = ?1)
+                 OR EXISTS (SELECT 1 FROM dead_letters WHERE activation = ?1)
+                 OR EXISTS (SELECT 1 FROM publishes WHERE owner = ?1 AND objects IS NOT NULL)
+                 OR EXISTS (SELECT 1 FROM publishes WHERE activation = ?1 AND status IN ('queued', 'running'))",
+        )
+        .bind(name)
+        .fetch_one(self.read())
+        .await?;
+        Ok(found != 0)
     }
 
     /// Remembers the definition that a later teardown goes by, already encrypted; `None` erases it.

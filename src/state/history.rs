@@ -23,7 +23,7 @@ pub struct History {
 /// Publishes since the last teardown that were through: when they began. Tearing down a former place ends nothing here.
 const THROUGH: &str = "
     SELECT json_extract(receipt, '$.started_at') FROM publishes
-    WHERE activation = ?1 AND status IN ('succeeded', 'partial', 'blocked', 'failed')
+    WHERE activation = ?1 AND NOT of_some AND status IN ('succeeded', 'partial', 'blocked', 'failed')
       AND number > (SELECT coalesce(max(number), 0) FROM publishes
                     WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded' AND place IS NULL)
       AND coalesce(json_extract(receipt, '$.error.code'), '') <> 'interrupted'";

@@ -19,6 +19,7 @@ mod sending;
 mod settle;
 mod snapshots;
 mod takeover;
+mod triggers;
 
 pub use activations::{ActivationRow, ActivationState, Purging};
 pub use audit::{AuditEntry, AuditsOf};
@@ -33,3 +34,4 @@ pub use publishes::{Filter, NewPublish};
 pub use sending::Answered;
 pub use settle::InFlight;
 pub use snapshots::SnapshotRow;
+pub use triggers::{Ask, Asked, Taken, Waiting, WhomWord};

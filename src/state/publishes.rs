@@ -54,50 +54,13 @@ impl State {
     /// When the state can't be written.
     pub async fn queue(&self, new: NewPublish) -> Result<Receipt, StateError> {
         let mut transaction = self.write().await?;
-        let sequence: i64 = sqlx::query_scalar(
-            "INSERT INTO activations (name, sequence) VALUES (?1, 1)
-             ON CONFLICT (name) DO UPDATE SET sequence = sequence + 1 RETURNING sequence",
-        )
-        .bind(&new.activation)
-        .fetch_one(&mut *transaction)
-        .await?;
-        let receipt = Receipt {
-            id: Uuid::now_v7(),
-            sequence: u64::try_from(sequence).map_err(StateError::internal)?,
-            activation: new.activation,
-            segment: new.segment,
-            target: new.target,
-            kind: new.kind,
-            mode: new.mode,
-            status: Status::Queued,
-            counts: Account::default(),
-            withheld: BTreeMap::new(),
-            suppressed_by: BTreeMap::new(),
-            rejected_by: BTreeMap::new(),
-            files: Vec::new(),
-            extras: Vec::new(),
-            bytes: 0,
-            attempts: 0,
-            queued_at: new.queued_at,
-            started_at: None,
-            finished_at: None,
-            override_reason: new.override_reason,
-            error: None,
-            taken_back: None,
-        };
-        sqlx::query(
-            "INSERT INTO publishes (id, activation, owner, sequence, kind, status, queued_at, receipt)
-             VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )
-        .bind(receipt.id.to_string())
-        .bind(&receipt.activation)
-        .bind(sequence)
-        .bind(word(receipt.kind)?)
-        .bind(status_word(receipt.status))
-        .bind(timestamp(receipt.queued_at))
-        .bind(serde_json::to_string(&receipt)?)
-        .execute(&mut *transaction)
-        .await?;
+        let mut receipt = insert(&mut transaction, new).await?;
+        // What waits for a worker comes after it.
+        let sequence = first_of_waiting(&mut transaction, &receipt).await?;
+        if sequence != receipt.sequence {
+            receipt.sequence = sequence;
+            store(&mut transaction, &receipt).await?;
+        }
         transaction.commit().await?;
         self.tell(&receipt);
         Ok(receipt)
@@ -111,6 +74,7 @@ impl State {
     pub async fn renumber(&self, receipt: &mut Receipt, past: u64) -> Result<(), StateError> {
         let sequence = i64::try_from(past + 1).map_err(StateError::internal)?;
         let mut transaction = self.write().await?;
+        let waiting = set_aside(&mut transaction, receipt).await?;
         sqlx::query("UPDATE activations SET sequence = max(sequence, ?2) WHERE name = ?1")
             .bind(&receipt.activation)
             .bind(sequence)
@@ -123,6 +87,14 @@ impl State {
             .await?;
         receipt.sequence = past + 1;
         store(&mut transaction, receipt).await?;
+        for (id, _) in waiting {
+            let next: i64 =
+                sqlx::query_scalar("UPDATE activations SET sequence = sequence + 1 WHERE name = ?1 RETURNING sequence")
+                    .bind(&receipt.activation)
+                    .fetch_one(&mut *transaction)
+                    .await?;
+            number(&mut transaction, &id, next).await?;
+        }
         Ok(transaction.commit().await?)
     }
 
@@ -189,15 +161,13 @@ impl State {
         Ok(self.receipts(filter).await?.pop())
     }
 
-    /// The newest publish of an activation that succeeded, at least in part. Teardowns and recoveries
-    /// don't count: they deliver nothing themselves.
+    /// The teardown of an activation that was asked for and has not begun, if there is one.
     ///
     /// # Errors
     /// When the state can't be read.
-    pub async fn last_good(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
+    pub async fn queued_teardown(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
         let found: Option<String> = sqlx::query_scalar(
-            "SELECT receipt FROM publishes
-             WHERE activation = ?1 AND status IN ('succeeded', 'partial') AND kind NOT IN ('teardown', 'recovery')
+            "SELECT receipt FROM publishes WHERE activation = ?1 AND kind = 'teardown' AND status = 'queued'
              ORDER BY number DESC LIMIT 1",
         )
         .bind(activation)
@@ -205,6 +175,160 @@ impl State {
         .await?;
         found.as_deref().map(parse).transpose()
     }
+
+    /// The newest teardown of an activation, not of a former place.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn last_teardown(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT receipt FROM publishes WHERE activation = ?1 AND kind = 'teardown' AND place IS NULL
+             ORDER BY number DESC LIMIT 1",
+        )
+        .bind(activation)
+        .fetch_optional(self.read())
+        .await?;
+        found.as_deref().map(parse).transpose()
+    }
+
+    /// Whether any publish of an activation was ever begun: one that waits for a worker was not.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn ever_began(&self, activation: &str) -> Result<bool, StateError> {
+        let found: i64 = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM publishes WHERE activation = ?1
+                            AND NOT (status = 'queued' AND id IN (SELECT triggers.publish FROM triggers)))",
+        )
+        .bind(activation)
+        .fetch_one(self.read())
+        .await?;
+        Ok(found != 0)
+    }
+
+    /// The newest publish of an activation that succeeded, at least in part. Teardowns and recoveries
+    /// don't count: they deliver nothing themselves; nor do those of named members, which say nothing of all others.
+    ///
+    /// # Errors
+    /// When the state can't be read.
+    pub async fn last_good(&self, activation: &str) -> Result<Option<Receipt>, StateError> {
+        let found: Option<String> = sqlx::query_scalar(
+            "SELECT receipt FROM publishes
+             WHERE activation = ?1 AND status IN ('succeeded', 'partial') AND kind NOT IN ('teardown', 'recovery')
+               AND NOT of_some
+             ORDER BY number DESC LIMIT 1",
+        )
+        .bind(activation)
+        .fetch_optional(self.read())
+        .await?;
+        found.as_deref().map(parse).transpose()
+    }
+}
+
+/// Puts a publish on record, `queued`, with the next sequence of its activation.
+pub(super) async fn insert(
+    transaction: &mut Transaction<'static, Sqlite>,
+    new: NewPublish,
+) -> Result<Receipt, StateError> {
+    let sequence: i64 = sqlx::query_scalar(
+        "INSERT INTO activations (name, sequence) VALUES (?1, 1)
+         ON CONFLICT (name) DO UPDATE SET sequence = sequence + 1 RETURNING sequence",
+    )
+    .bind(&new.activation)
+    .fetch_one(&mut **transaction)
+    .await?;
+    let receipt = Receipt {
+        id: Uuid::now_v7(),
+        sequence: u64::try_from(sequence).map_err(StateError::internal)?,
+        activation: new.activation,
+        segment: new.segment,
+        target: new.target,
+        kind: new.kind,
+        mode: new.mode,
+        status: Status::Queued,
+        counts: Account::default(),
+        withheld: BTreeMap::new(),
+        suppressed_by: BTreeMap::new(),
+        rejected_by: BTreeMap::new(),
+        files: Vec::new(),
+        extras: Vec::new(),
+        bytes: 0,
+        attempts: 0,
+        queued_at: new.queued_at,
+        started_at: None,
+        finished_at: None,
+        override_reason: new.override_reason,
+        error: None,
+        taken_back: None,
+    };
+    sqlx::query(
+        "INSERT INTO publishes (id, activation, owner, sequence, kind, status, queued_at, receipt)
+         VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )
+    .bind(receipt.id.to_string())
+    .bind(&receipt.activation)
+    .bind(sequence)
+    .bind(word(receipt.kind)?)
+    .bind(status_word(receipt.status))
+    .bind(timestamp(receipt.queued_at))
+    .bind(serde_json::to_string(&receipt)?)
+    .execute(&mut **transaction)
+    .await?;
+    Ok(receipt)
+}
+
+/// Lets a publish come before all of its activation that wait for a worker: consumers apply what they get in the order of
+/// the sequences, which must be that in which publishes run. Its sequence then.
+pub(super) async fn first_of_waiting(
+    transaction: &mut Transaction<'static, Sqlite>,
+    receipt: &Receipt,
+) -> Result<u64, StateError> {
+    let waiting = set_aside(transaction, receipt).await?;
+    let own = i64::try_from(receipt.sequence).map_err(StateError::internal)?;
+    let mut sequences: Vec<i64> = waiting.iter().map(|(_, sequence)| *sequence).chain([own]).collect();
+    sequences.sort_unstable();
+    sqlx::query("UPDATE publishes SET sequence = -sequence WHERE id = ?1")
+        .bind(receipt.id.to_string())
+        .execute(&mut **transaction)
+        .await?;
+    let id = receipt.id.to_string();
+    let order = [&id].into_iter().chain(waiting.iter().map(|(id, _)| id));
+    for (id, sequence) in order.zip(&sequences) {
+        number(transaction, id, *sequence).await?;
+    }
+    u64::try_from(sequences[0]).map_err(StateError::internal)
+}
+
+/// The other publishes of an activation that wait for a worker, in order, with their sequences, which are free from now on.
+async fn set_aside(
+    transaction: &mut Transaction<'static, Sqlite>,
+    receipt: &Receipt,
+) -> Result<Vec<(String, i64)>, StateError> {
+    let waiting: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT id, sequence FROM publishes JOIN triggers ON publish = id
+         WHERE activation = ?1 AND status = 'queued' AND id <> ?2 ORDER BY sequence",
+    )
+    .bind(&receipt.activation)
+    .bind(receipt.id.to_string())
+    .fetch_all(&mut **transaction)
+    .await?;
+    for (id, _) in &waiting {
+        sqlx::query("UPDATE publishes SET sequence = -sequence WHERE id = ?1")
+            .bind(id)
+            .execute(&mut **transaction)
+            .await?;
+    }
+    Ok(waiting)
+}
+
+/// Gives a publish a sequence.
+async fn number(transaction: &mut Transaction<'static, Sqlite>, id: &str, sequence: i64) -> Result<(), StateError> {
+    sqlx::query("UPDATE publishes SET sequence = ?2, receipt = json_set(receipt, '$.sequence', ?2) WHERE id = ?1")
+        .bind(id)
+        .bind(sequence)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// Writes a receipt over the one before, and drops the ticket of a publish that has ended.
@@ -225,8 +349,9 @@ pub(super) async fn store(transaction: &mut Transaction<'static, Sqlite>, receip
         return Err(StateError::internal(format_args!("publish {} is unknown or has already ended", receipt.id)));
     }
     if ended {
-        for left in ["DELETE FROM tickets WHERE publish = ?1", "DELETE FROM sending WHERE publish = ?1"] {
-            sqlx::query(left).bind(receipt.id.to_string()).execute(&mut **transaction).await?;
+        for left in ["tickets", "sending", "triggers"] {
+            let delete = sqlx::AssertSqlSafe(format!("DELETE FROM {left} WHERE publish = ?1"));
+            sqlx::query(delete).bind(receipt.id.to_string()).execute(&mut **transaction).await?;
         }
     }
     Ok(())
@@ -261,7 +386,7 @@ const fn status_word(status: Status) -> &'static str {
 }
 
 /// The word that a unit variant has in JSON, so that column and receipt can't disagree.
-fn word(value: impl serde::Serialize) -> Result<String, StateError> {
+pub(super) fn word(value: impl serde::Serialize) -> Result<String, StateError> {
     match serde_json::to_value(value)? {
         serde_json::Value::String(word) => Ok(word),
         other => Err(StateError::internal(format_args!("{other} is not one word"))),

@@ -48,14 +48,17 @@ impl State {
         Ok(transaction.commit().await?)
     }
 
-    /// Publishes that have not ended, oldest first; of one activation, or of all.
+    /// Publishes that have not ended, oldest first; of one activation, or of all. Those that wait for the service to run them
+    /// are none: nothing of them was begun.
     ///
     /// # Errors
     /// When the state can't be read.
     pub async fn in_flight(&self, activation: Option<&str>) -> Result<Vec<InFlight>, StateError> {
         let found: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
             "SELECT receipt, ticket, pending FROM publishes LEFT JOIN tickets ON publish = id
-             WHERE status IN ('queued', 'running') AND (?1 IS NULL OR activation = ?1) ORDER BY number",
+             WHERE status IN ('queued', 'running') AND (?1 IS NULL OR activation = ?1)
+               AND NOT (status = 'queued' AND (kind = 'teardown' OR id IN (SELECT triggers.publish FROM triggers)))
+             ORDER BY number",
         )
         .bind(activation)
         .fetch_all(self.read())

@@ -165,6 +165,7 @@ async fn of_members_of_many_segments_it_says_what_a_publish_does() {
             full: false,
             whom: Whom::Everybody,
             override_reason: Some("a test".into()),
+            receipt: None,
             wait: true,
             unattended: false,
         };

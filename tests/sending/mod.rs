@@ -105,6 +105,7 @@ fn request() -> Request {
         full: false,
         whom: Whom::Everybody,
         override_reason: None,
+        receipt: None,
         wait: true,
         unattended: false,
     }

@@ -132,6 +132,7 @@ pub(crate) fn request() -> Request {
         full: false,
         whom: Whom::Everybody,
         override_reason: None,
+        receipt: None,
         wait: true,
         unattended: false,
     }

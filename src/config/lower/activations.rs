@@ -84,6 +84,7 @@ impl Lowering<'_> {
             was: raw.was,
             paused: raw.paused.unwrap_or(false),
             segment,
+            table: of.map(|segment| segment.from.clone()).unwrap_or_default(),
             target: raw.target.unwrap_or_default(),
             attributes,
             filter: raw.filter.map(|text| self.sql(text, format!("{at}.filter"))),

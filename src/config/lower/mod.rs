@@ -20,6 +20,7 @@ use std::{
 use herald_destinations::contract::Kind;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
+use sha2::{Digest, Sha256};
 
 use super::{Code, Config, Places, Problem, Problems, Sql, Table, load::Entries, merge::Merged, suggest};
 
@@ -32,13 +33,32 @@ pub(super) fn lower(
     places: Places,
     problems: &mut Problems,
 ) -> Config {
+    let digests = digests(&entries);
     let mut lowering = Lowering { names: Names::of(merged), places: &places, problems };
     let service = lowering.service(entries.service, path);
     let tables = lowering.tables(entries.sources, merged);
     let segments = lowering.segments(entries.segments, &tables);
     let targets = lowering.targets(entries.targets, kinds);
     let activations = lowering.activations(entries.activations, (&segments, &tables, &targets));
-    Config { service, tables, segments, targets, activations, places }
+    Config { service, tables, segments, targets, activations, digests, places }
+}
+
+/// Digests of what the entries say; of a source, of each table.
+fn digests(entries: &Entries) -> BTreeMap<String, [u8; 32]> {
+    let mut digests = BTreeMap::new();
+    let mut note = |at: String, value: &Json| {
+        digests.insert(at, Sha256::digest(value.to_string()).into());
+    };
+    for (map, entries) in
+        [("segments", &entries.segments), ("targets", &entries.targets), ("activations", &entries.activations)]
+    {
+        entries.iter().for_each(|(name, value)| note(format!("{map}.{name}"), value));
+    }
+    for tables in entries.sources.values().filter_map(|source| source.get("tables")?.as_object()) {
+        tables.iter().for_each(|(name, value)| note(format!("tables.{name}"), value));
+    }
+    entries.service.iter().for_each(|(name, value)| note(format!("service.{name}"), value));
+    digests
 }
 
 /// Every name that the config gives, also those of entries that do not fit.

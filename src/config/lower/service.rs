@@ -33,6 +33,7 @@ impl Lowering<'_> {
             memory,
             concurrency: raw.concurrency.map_or(4, |count| count as usize),
             max_teardowns_per_reload: raw.max_teardowns_per_reload.unwrap_or(1),
+            watch: raw.watch.unwrap_or(true),
             http: self.http(raw.http.unwrap_or_default()),
             alerts: raw.alerts.into_iter().flatten().enumerate().map(|(index, raw)| self.alert(index, raw)).collect(),
         }

@@ -19,6 +19,8 @@ pub struct Service {
     pub concurrency: usize,
     /// Teardowns that one start or reload may cause.
     pub max_teardowns_per_reload: u32,
+    /// Whether files of the config that change are read again by themselves.
+    pub watch: bool,
     /// API, dashboard and metrics.
     pub http: Http,
     /// Who is told when a publish goes wrong.

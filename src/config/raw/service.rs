@@ -25,6 +25,8 @@ pub(in crate::config) struct Service {
     pub(in crate::config) http: Option<Http>,
     /// A start or reload that would tear down more activations is refused as a whole. Default: 1.
     pub(in crate::config) max_teardowns_per_reload: Option<u32>,
+    /// Whether `herald run` reads the config again when its files change. Default: true.
+    pub(in crate::config) watch: Option<bool>,
     /// Who is told when a publish goes wrong.
     pub(in crate::config) alerts: Option<Vec<Alert>>,
 }

@@ -1,7 +1,8 @@
 //! Simulated time: the board is driven by a queue of ends, with no clock and no task.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -11,10 +12,12 @@ use herald_destinations::{
     files::FileOptions,
 };
 
+use uuid::Uuid;
+
 use super::Board;
 use crate::{
     config::{Activation, Cron, Guards, OnDelete, Rapid, Refresh, SendOps},
-    publish::PublishKind,
+    publish::{PublishKind, Whom},
     schedule::{Asked, Ending, Job, Lane, Standing, Trigger},
     state::History,
 };
@@ -28,6 +31,7 @@ pub(in crate::schedule) fn activation(name: &str, refresh: Refresh) -> Activatio
         was: None,
         paused: false,
         segment: "everyone".to_owned(),
+        table: "person".to_owned(),
         target: "out".to_owned(),
         attributes: Vec::new(),
         filter: None,
@@ -67,7 +71,7 @@ fn published(at: DateTime<Utc>) -> History {
 }
 
 /// Which activation, how it ends, when it began.
-type End = (String, Ending, DateTime<Utc>);
+type End = (Job, Ending, DateTime<Utc>);
 
 /// When a publish was due, and when it began.
 type Slot = (DateTime<Utc>, DateTime<Utc>);
@@ -98,7 +102,7 @@ impl World {
             for job in self.board.starts(self.now, |_| parallel) {
                 let (takes, ending) = publish(self.now, &job);
                 self.number += 1;
-                self.ends.insert((self.now + takes, self.number), (job.activation.to_string(), ending, self.now));
+                self.ends.insert((self.now + takes, self.number), (job, ending, self.now));
             }
             let end = self.ends.first_key_value().map(|((at, _), _)| *at);
             let Some(next) = [end, self.board.wakes(self.now)].into_iter().flatten().min().filter(|at| *at <= until)
@@ -108,8 +112,8 @@ impl World {
             };
             self.now = next;
             while let Some(entry) = self.ends.first_entry().filter(|entry| entry.key().0 <= next) {
-                let (name, ending, began) = entry.remove();
-                self.board.ended(&name, ending, began, next);
+                let (job, ending, began) = entry.remove();
+                self.board.ended(job, ending, began, next);
             }
         }
     }
@@ -194,7 +198,7 @@ fn a_thousand_that_are_due_together_all_run_once_and_a_tick_is_cheap() {
     // A debug build; the bound is that of the real one.
     assert!(tick < Duration::from_millis(50), "{tick:?}");
     for job in &first {
-        world.board.ended(&job.activation, GOOD, world.now, world.now);
+        world.board.ended(job.clone(), GOOD, world.now, world.now);
     }
     let mut ran: BTreeSet<String> = first.iter().map(|job| job.activation.to_string()).collect();
     world.run(second(999), |_, job| {
@@ -346,28 +350,73 @@ fn triggers_that_wait_are_one_and_a_manual_one_passes_pause_and_breaker() {
     let mut world = World::new(1);
     world.add(&activation("a", every(3_600)), published(start()));
     world.board.stand(&[Standing { activation: "a".to_owned(), paused: true, deleted: false }], start());
-    for _ in 0..3 {
+    let trigger = |activation: &str, number| Trigger {
+        activation: activation.to_owned(),
+        kind: PublishKind::Manual,
+        receipt: Uuid::from_u128(number),
+    };
+    for number in 0..3 {
         let job = Job {
             activation: "a".into(),
             kind: PublishKind::Manual,
             lane: Lane::Standard,
             full: false,
+            whom: Whom::Everybody,
             override_reason: None,
+            receipt: Some(Uuid::from_u128(number)),
             due: start(),
         };
-        let trigger = Trigger { activation: "a".to_owned(), rapid: false, full: false, override_reason: None };
-        world.board.ask(trigger, start());
-        assert_eq!(world.board.starts(start(), |_| None), [job]);
-        world.board.ended("a", Ending::Failed { retryable: false, by_target: true }, start(), start());
+        world.board.ask(&trigger("a", number), start());
+        assert_eq!(world.board.starts(start(), |_| None), [job.clone()]);
+        world.board.ended(job, Ending::Failed { retryable: false, by_target: true }, start(), start());
     }
-    let trigger = |full| Trigger { activation: "a".to_owned(), rapid: false, full, override_reason: None };
-    assert_eq!(world.board.ask(trigger(false), start()), Asked::Accepted);
-    assert_eq!(world.board.ask(trigger(true), start()), Asked::Folded);
-    assert_eq!(world.board.ask(trigger(false), start()), Asked::Folded);
+    assert_eq!(world.board.ask(&trigger("a", 7), start()), Asked::Accepted);
+    assert_eq!(world.board.ask(&trigger("a", 7), start()), Asked::Folded);
     let jobs = world.board.starts(start(), |_| None);
-    assert!(jobs.len() == 1 && jobs[0].full, "{jobs:?}");
-    let unknown = Trigger { activation: "b".to_owned(), rapid: false, full: false, override_reason: None };
-    assert_eq!(world.board.ask(unknown, start()), Asked::Unknown);
+    assert_eq!(jobs.len(), 1, "{jobs:?}");
+    assert_eq!(world.board.ask(&trigger("a", 7), start()), Asked::Folded, "it runs");
+    assert_eq!(world.board.ask(&trigger("b", 8), start()), Asked::Unknown);
+}
+
+/// What somebody asked for and the cadence, in the rapid lane.
+#[test]
+fn named_members_stand_in_for_nothing_and_a_busy_publish_waits_on_with_its_receipt() {
+    let mut world = World::new(1);
+    world.add(&Activation { rapid: rapid(10), ..activation("a", Refresh::Manual) }, published(start()));
+    let due = world.board.wakes(start()).unwrap();
+    let asked = Trigger { activation: "a".to_owned(), kind: PublishKind::Rapid, receipt: Uuid::from_u128(1) };
+    world.board.ask(&asked, start());
+    let mut job = world.board.starts(start(), |_| None).remove(0);
+    world.board.ended(job.clone(), Ending::Busy, start(), start());
+    assert!(world.board.starts(start(), |_| None).is_empty(), "the other process is given a moment");
+    let again = world.board.wakes(start()).unwrap();
+    let waits = world.board.starts(again, |_| None).remove(0);
+    assert_eq!((waits.receipt, waits.lane), (job.receipt, Lane::Rapid));
+    job = Job { whom: Whom::Named(vec!["m".to_owned()]), ..waits };
+    world.board.ended(job, GOOD, again, again);
+    assert_eq!(world.board.wakes(again), Some(due), "the cadence is as it was");
+    let scheduled = world.board.starts(due, |_| None).remove(0);
+    assert_eq!((scheduled.whom.clone(), scheduled.receipt), (Whom::Touched(Vec::new()), None));
+}
+
+#[test]
+fn a_reload_adds_follows_and_stops_and_what_is_gone_gives_its_worker_back() {
+    let mut world = World::new(1);
+    world.add(&activation("a", every(60)), History::default());
+    world.add(&activation("b", every(60)), published(start()));
+    let later = second(100);
+    let job = world.board.starts(later, |_| None).remove(0);
+    let (gone, stays) = if &*job.activation == "a" { ("a", "b") } else { ("b", "a") };
+    let mut config =
+        crate::schedule::service::tests::config(vec![activation("c", every(60)), activation(stays, every(7_200))]);
+    assert_eq!(world.board.reload(&config, &HashMap::new(), later), [Arc::from(gone)]);
+    assert!(world.board.starts(second(160), |_| None).is_empty(), "one worker, and what runs still has it");
+    world.board.ended(job, Ending::Cancelled, later, second(160));
+    assert_eq!(&*world.board.starts(second(160), |_| None).remove(0).activation, "c");
+    config.activations.clear();
+    assert_eq!(world.board.reload(&config, &HashMap::new(), second(161)), [Arc::from("c")]);
+    let back = Trigger { activation: gone.to_owned(), kind: PublishKind::Manual, receipt: Uuid::from_u128(1) };
+    assert_eq!(world.board.ask(&back, second(161)), Asked::Unknown);
 }
 
 #[test]

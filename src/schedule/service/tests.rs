@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Service, Settings};
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
         Asked, Clock, Ending, Job, Lane, Runner, Standing, SystemClock, Trigger,
         board::tests::{activation, every},
     },
-    state::History,
+    state::{History, Waiting},
 };
 
 /// Time that stands still until everybody waits, and then jumps to what is waited for first.
@@ -114,7 +115,7 @@ impl Pretended {
 
 #[async_trait]
 impl Runner for Pretended {
-    async fn publish(&self, job: &Job, cancel: &CancellationToken) -> Ending {
+    async fn publish(&self, job: &mut Job, cancel: &CancellationToken) -> Ending {
         let began = self.clock.now();
         let work = self.clock.sleep_until(began + (self.takes)(job));
         let ending = tokio::select! {
@@ -123,6 +124,10 @@ impl Runner for Pretended {
         };
         self.ran.lock().unwrap().push((began, job.clone(), ending));
         ending
+    }
+
+    async fn waiting(&self) -> Result<Vec<Waiting>, Failure> {
+        Ok(Vec::new())
     }
 
     async fn standings(&self) -> Result<Vec<Standing>, Failure> {
@@ -155,7 +160,7 @@ impl Runner for Pretended {
     }
 }
 
-fn config(activations: Vec<Activation>) -> Config {
+pub(in crate::schedule) fn config(activations: Vec<Activation>) -> Config {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("herald.yaml");
     std::fs::write(&path, include_str!("../../../tests/fixtures/config/small.yaml")).unwrap();
@@ -215,7 +220,7 @@ async fn what_runs_may_come_to_its_end_and_is_cancelled_after_the_grace() {
         let scheduler = service.scheduler();
         let stop = CancellationToken::new();
         let running = tokio::spawn(service.run(stop.clone()));
-        let trigger = || Trigger { activation: "a".to_owned(), rapid: false, full: true, override_reason: None };
+        let trigger = || Trigger { activation: "a".to_owned(), kind: PublishKind::Manual, receipt: Uuid::from_u128(1) };
         assert_eq!(scheduler.publish(trigger()).await, Asked::Accepted);
         clock.sleep_until(start() + TimeDelta::seconds(5)).await;
         let asked = clock.now();
@@ -249,12 +254,13 @@ async fn a_rapid_publish_starts_within_a_second_while_the_pool_is_full() {
     let scheduler = service.scheduler();
     let stop = CancellationToken::new();
     let running = tokio::spawn(service.run(stop.clone()));
-    let trigger = |name: String, rapid| Trigger { activation: name, rapid, full: false, override_reason: None };
+    let trigger = |activation: String, kind| Trigger { activation, kind, receipt: Uuid::now_v7() };
     for number in 0..40 {
-        assert_eq!(scheduler.publish(trigger(format!("a_{number}"), false)).await, Asked::Accepted);
+        let name = format!("a_{number}");
+        assert_eq!(scheduler.publish(trigger(name, PublishKind::Manual)).await, Asked::Accepted);
     }
     let asked = Instant::now();
-    assert_eq!(scheduler.publish(trigger("quick".to_owned(), true)).await, Asked::Accepted);
+    assert_eq!(scheduler.publish(trigger("quick".to_owned(), PublishKind::Rapid)).await, Asked::Accepted);
     while runner.ran().is_empty() {
         assert!(asked.elapsed() < Duration::from_secs(1), "the rapid publish has not run");
         tokio::time::sleep(Duration::from_millis(5)).await;
