@@ -16,7 +16,7 @@ BENCH       ?=
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-setup soak lint bench release clean
+.PHONY: help setup build demo test test-setup soak lint bench bench-rapid release clean
 
 help: ## Shows this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ release: setup ## Builds the real binary (25 to 40 minutes from nothing)
 
 bench: test-setup release ## Measures the real binary against DuckDB; PROFILES=2000000 RUNS=3 BENCH="--check …"
 	$(PYTHON) tests/bench/bench.py $(RELEASE) --profiles $(PROFILES) --runs $(RUNS) --work $(HERALD_CACHE)/bench $(BENCH)
+
+bench-rapid: test-setup release ## Measures rapid publishes of the real binary, run as a service; PROFILES=10000000 RUNS=20
+	$(PYTHON) tests/bench/rapid.py $(RELEASE) --profiles $(PROFILES) --runs $(RUNS) --work $(HERALD_CACHE)/bench $(BENCH)
 
 clean: ## Removes the demo and what was built
 	rm -rf $(DEMO)

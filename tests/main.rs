@@ -11,11 +11,13 @@ mod deploy;
 mod explain;
 mod oracle;
 mod publishing;
+mod rapid;
 mod schedule;
 mod sending;
 #[path = "../destinations/tests/support/mod.rs"]
 #[allow(dead_code, reason = "the servers' other users are in the tests of the destinations")]
 mod servers;
+mod service;
 mod simulation;
 mod state;
 mod support;

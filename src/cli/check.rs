@@ -1,6 +1,6 @@
 //! `herald check`: everything that can be known to be wrong before a publish.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use herald_destinations::{contract::Mode, encode::pgp::Expiry, files::Format};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use super::{
     context,
     exit::{Exit, Stop},
     output::{Colour, Output},
-    text,
+    text, unseen,
 };
 use crate::{
     config::{self, Code, Config},
@@ -36,9 +36,9 @@ struct Checked {
 
 /// Something in the config that has no effect, or not the wanted one, or not for long.
 #[derive(Debug, Serialize)]
-struct Warning {
-    at: String,
-    message: String,
+pub(super) struct Warning {
+    pub(super) at: String,
+    pub(super) message: String,
 }
 
 /// Days before a key's end from which on there is a warning.
@@ -54,14 +54,18 @@ struct Connection {
 }
 
 pub(super) async fn run(global: &Global, args: &Check, output: Output) -> Result<Exit, Stop> {
-    let config = sound(global).await?;
+    // Planning spills nothing, but the engine wants a folder, and a check leaves nothing in `data_dir`.
+    let spill = Scratch::new();
+    let (config, resolver) = sound(global, &spill.0).await?;
+    let mut warnings = warnings(&config);
+    warnings.extend(unseen::warnings(&config, &resolver).await);
     let mut checked = Checked {
         ok: true,
         tables: config.tables.len(),
         segments: config.segments.len(),
         targets: config.targets.len(),
         activations: config.activations.len(),
-        warnings: warnings(&config),
+        warnings,
         connections: Vec::new(),
         problems: [],
     };
@@ -78,12 +82,11 @@ pub(super) async fn run(global: &Global, args: &Check, output: Output) -> Result
 }
 
 /// The config, if nothing is wrong with it: neither in itself nor with its SQL, planned against the tables' schemas.
-async fn sound(global: &Global) -> Result<Config, Stop> {
+async fn sound(global: &Global, spill: &Path) -> Result<(Config, Resolver), Stop> {
     let (config, mut problems) = config::survey(&global.config);
     let Some(config) = config else { return Err(Stop::Config(problems)) };
-    // Planning spills nothing, but the engine wants a folder, and a check leaves nothing in `data_dir`.
-    let spill = Scratch::new();
-    for fault in Resolver::new(config.service.memory, &spill.0)?.check(&config).await {
+    let resolver = Resolver::new(config.service.memory, spill)?;
+    for fault in resolver.check(&config).await {
         problems.push(fault.problem(&config.places));
     }
     let now = chrono::Utc::now().timestamp();
@@ -93,7 +96,7 @@ async fn sound(global: &Global) -> Result<Config, Stop> {
                       can't publish";
         problems.push(config.places.problem(&at, Code::InvalidValue, message).remedy(remedy));
     }
-    if problems.is_empty() { Ok(config) } else { Err(Stop::Config(problems.sorted())) }
+    if problems.is_empty() { Ok((config, resolver)) } else { Err(Stop::Config(problems.sorted())) }
 }
 
 fn warnings(config: &Config) -> Vec<Warning> {

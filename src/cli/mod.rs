@@ -26,6 +26,7 @@ mod run;
 mod schema;
 mod status;
 mod text;
+mod unseen;
 mod verify;
 
 use std::{

@@ -297,6 +297,11 @@ pub struct Rapid {
     pub overlap: Duration,
 }
 
+impl Rapid {
+    /// How far back where nothing is said.
+    pub const OVERLAP: Duration = Duration::from_secs(600);
+}
+
 /// How long delivered files stay. The newest full publish, and whatever came after it, always does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {

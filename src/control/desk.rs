@@ -66,8 +66,7 @@ async fn serve(publisher: Arc<ArcSwap<Publisher>>, scheduler: Scheduler, mut ask
                     {
                         told.push(receipt.id);
                         let (activation, kind) = (receipt.activation.clone(), receipt.kind);
-                        // One that can't be told looks at the state itself, every second.
-                        scheduler.publish(schedule::Trigger { activation, kind, receipt: receipt.id }).await;
+                        scheduler.tell(schedule::Trigger { activation, kind, receipt: receipt.id });
                     }
                     // Who asked may have gone away.
                     let _ = answer.send(say(became));

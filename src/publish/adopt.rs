@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::{Activation, Target},
-    resolve::{FetchedPart, PublishPlan, Replay, Replayed},
+    resolve::{FetchedPart, PublishPlan, Replay, Replayed, Watermarks},
     snapshot::{Columns, Holding, Pointer, Rows},
     state::{ActivationState, Looked},
 };
@@ -268,9 +268,9 @@ impl Adoption<'_> {
         receipt.extras = manifests.iter().filter_map(|manifest| manifest.stands_at.clone()).collect();
         receipt.bytes = receipt.files.iter().map(|file| file.bytes).sum();
         let members = pointer.members;
-        let standing = Standing::new(activation, self.plan, pointer, last);
-        let pending =
-            Pending { receipt: receipt.clone(), identity, standing, sending: None, looked: Looked::At(Vec::new()) };
+        let standing = Standing::new(activation, self.plan, pointer, last, Watermarks::default());
+        let looked = Looked::At(Vec::new());
+        let pending = Pending { receipt: receipt.clone(), identity, standing, sending: None, looked, watermarks: None };
         publisher.acknowledge(&receipt, pending).await?;
         Ok(members)
     }

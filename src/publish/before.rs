@@ -6,16 +6,23 @@ use herald_destinations::contract::{Destination, Mode, PublishContext, Visibilit
 
 use super::{
     Failure, Receipt, code,
-    run::Run,
+    run::{Looks, Run},
     standing::{Standing, notes, same_types},
 };
-use crate::snapshot::Snapshot;
+use crate::{
+    config::Rapid,
+    resolve::Watermarks,
+    snapshot::{MemberKeys, Snapshot},
+    state::SnapshotRow,
+};
 
 /// What a publish starts from.
 pub(super) struct Before {
     pub(super) standing: Option<Standing>,
     pub(super) snapshot: Option<Snapshot>,
     pub(super) buckets: u32,
+    /// How far the tables were read; of a publish under way, how far they will have been once it has succeeded.
+    pub(super) watermarks: Watermarks,
 }
 
 /// Most times that a snapshot is looked for which another publish replaces meanwhile.
@@ -29,6 +36,34 @@ impl Before {
 }
 
 impl Run<'_> {
+    /// The members whose rows were touched since tables were last read, and these. `None`: that can't be told, so that
+    /// everybody is looked at.
+    pub(super) async fn touched(&self, also: &MemberKeys) -> Result<Option<MemberKeys>, Failure> {
+        let standing = self.row().await?.and_then(|row| serde_json::from_value::<Standing>(row.pointer).ok());
+        let Some(Standing { watermarks, .. }) = standing else { return Ok(None) };
+        let overlap = self.activation.rapid.map_or(Rapid::OVERLAP, |rapid| rapid.overlap);
+        self.plan.touched(&watermarks, overlap, also, self.cancel).await
+    }
+
+    /// What stands at this place. Another place, or another table: what is held there says nothing of this one. A publish
+    /// has left it by now; a preview only looks.
+    async fn row(&self) -> Result<Option<SnapshotRow>, Failure> {
+        let row = self.publisher.stands_on(self.activation, self.target).await?;
+        let identity = self.publisher.identity(self.activation, self.target);
+        Ok(row.filter(|row| row.identity == identity))
+    }
+
+    /// How far the tables will have been read once the publish has succeeded: their files are the planned ones, or it
+    /// fails. Of tables whose files do not say, that costs reading a column, so that it is only done for who makes use of
+    /// it. One of named members reads nothing else.
+    pub(super) async fn watermarks(&self, before: &Before) -> Result<Watermarks, Failure> {
+        match &self.looks {
+            Looks::Named(_) => Ok(before.watermarks.clone()),
+            Looks::Everybody => self.plan.watermarks(self.activation.rapid.is_some(), self.planned_at).await,
+            Looks::Touched(_) => self.plan.watermarks(true, self.planned_at).await,
+        }
+    }
+
     /// What the last acknowledged publish left.
     pub(super) async fn before(&self, mode: Mode) -> Result<Before, Failure> {
         self.before_in(mode, TRIES).await
@@ -43,11 +78,7 @@ impl Run<'_> {
 
     async fn before_in(&self, mode: Mode, tries: u32) -> Result<Before, Failure> {
         let (publisher, plan) = (self.publisher, &self.plan);
-        let row = publisher.stands_on(self.activation, self.target).await?;
-        // Another place, or another table: what is held there says nothing of this one. A publish has left it by now; a
-        // preview only looks.
-        let identity = publisher.identity(self.activation, self.target);
-        let row = row.filter(|row| row.identity == identity);
+        let row = self.row().await?;
         let owner = row.as_ref().map_or_else(|| self.activation.name.clone(), |row| row.activation.clone());
         let standing: Option<Standing> =
             row.map(|row| serde_json::from_value(row.pointer)).transpose().map_err(|error| Failure {
@@ -56,8 +87,11 @@ impl Run<'_> {
                 remedy: "publish with `--full`".into(),
                 retryable: false,
             })?;
-        let wanted = plan.buckets().await?;
-        let Some(standing) = standing else { return Ok(Before { standing: None, snapshot: None, buckets: wanted }) };
+        let Some(standing) = standing else {
+            let (buckets, watermarks) = (plan.buckets().await?, Watermarks::default());
+            return Ok(Before { standing: None, snapshot: None, buckets, watermarks });
+        };
+        let watermarks = standing.watermarks.clone();
         let snapshot = match publisher.snapshots()?.open(&owner, &standing.pointer) {
             // A preview holds no lock: a publish may have put another snapshot in this one's place meanwhile.
             Err(_) if tries > 1 && self.moved_on(&standing).await? => {
@@ -88,12 +122,12 @@ impl Run<'_> {
         let partitions = standing.pointer.partitions;
         let buckets = if self.members.is_some() {
             partitions
-        } else if wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions) {
-            wanted
         } else {
-            partitions
+            let wanted = plan.buckets().await?;
+            let finer = wanted >= partitions * 4 || (mode == Mode::Full && wanted > partitions);
+            if finer { wanted } else { partitions }
         };
-        Ok(Before { standing: Some(standing), snapshot: same_keys.then_some(snapshot), buckets })
+        Ok(Before { standing: Some(standing), snapshot: same_keys.then_some(snapshot), buckets, watermarks })
     }
 
     /// What the destination is told of the publish.

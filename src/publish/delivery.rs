@@ -51,12 +51,12 @@ impl Walked {
 }
 
 impl Walked {
-    /// Named members are all that was looked at: the membership is what was held, with what changed of them. Those that
-    /// are neither members nor held any more are accounted for, too.
-    fn named(&mut self, named: u64, held: u64) {
+    /// Some members are all that was looked at: the membership is what was held, with what changed of them. Those who
+    /// were `asked_for` and are neither members nor held any more are accounted for, too.
+    fn named(&mut self, asked_for: u64, held: u64) {
         let truth = &mut self.ledger.truth;
         truth.members = (held + truth.added).saturating_sub(truth.again + truth.removed);
-        let dropped = named.saturating_sub(self.ledger.counts.resolved + truth.removed);
+        let dropped = asked_for.saturating_sub(self.ledger.counts.resolved + truth.removed);
         self.ledger.counts.resolved += dropped;
         self.ledger.suppress("no_member", dropped);
     }
@@ -127,7 +127,7 @@ impl Walk<'_> {
             }
         }
         if let Some(named) = &self.work.named {
-            walked.named(named.len(), self.held.unwrap_or(0));
+            walked.named(named.asked_for(), self.held.unwrap_or(0));
         }
         if self.enforce {
             let judged = guards::judge(self.guards, &walked.ledger.truth, self.held);
@@ -198,12 +198,18 @@ pub(super) async fn share_again(work: &Arc<Work>, bucket: usize) -> Result<Share
     Ok(share(Arc::clone(work), None, bucket).await?.0)
 }
 
-/// Makes a share, and its rows of the snapshot's new file, away from the threads that serve I/O.
+/// Makes a share, and its rows of the snapshot's new file, away from the threads that serve I/O. Where nobody is looked
+/// at, there is nothing to make, and the cost follows those who are.
 async fn share(
     work: Arc<Work>,
     encoder: Option<Arc<PartitionEncoder>>,
     bucket: usize,
 ) -> Result<(Share, Option<EncodedPartition>), Failure> {
+    if work.idle(bucket) {
+        let share = work.idle_share()?;
+        let encoded = encoder.map(|encoder| encoder.encode(bucket, &share.rows)).transpose()?;
+        return Ok((share, encoded));
+    }
     let runtime = tokio::runtime::Handle::current();
     let making = tokio::task::spawn_blocking(move || {
         let share = runtime.block_on(work.share(bucket))?;

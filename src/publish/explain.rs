@@ -10,7 +10,12 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Failure, PublishError, Publisher, Silent, before::Before, code, reasons, run::Run};
+use super::{
+    Failure, PublishError, Publisher, Silent,
+    before::Before,
+    code, reasons,
+    run::{Looks, Run},
+};
 use crate::{
     resolve::Examined,
     snapshot::{Holding, Keys, MemberKeys, fingerprints},
@@ -131,6 +136,8 @@ impl Publisher {
             target,
             full: false,
             plan,
+            planned_at: chrono::Utc::now(),
+            looks: Looks::Everybody,
             members: None,
             retries: activation.retry.into(),
             progress: &Silent,

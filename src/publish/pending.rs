@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Failure, Ledger, Publisher, Receipt, Status, code, crash, ledger::conserve, run::Run, standing::Standing};
 use crate::{
+    resolve::Watermarks,
     snapshot::{Layer, Pointer},
     state::{Looked, SnapshotRow},
 };
@@ -24,6 +25,9 @@ pub(super) struct Pending {
     /// Whose dead letters it settles.
     #[serde(default)]
     pub(super) looked: Looked,
+    /// How far the tables will have been read, should all of it be sent.
+    #[serde(default)]
+    pub(super) watermarks: Option<Watermarks>,
 }
 
 impl Pending {
@@ -47,7 +51,7 @@ impl Run<'_> {
         mut receipt: Receipt,
         ledger: &Ledger,
         standing: Result<Standing, u32>,
-        before: Option<u64>,
+        (before, watermarks): (Option<u64>, Watermarks),
         (layer, members): (Layer, u64),
     ) -> Result<Pending, Failure> {
         let store = self.publisher.snapshots()?;
@@ -58,18 +62,19 @@ impl Run<'_> {
             Err(buckets) => store.empty(buckets),
             Ok(standing) => standing.pointer,
         };
-        pointer.layers.push(layer);
-        pointer.members = members;
-        if pointer.wants_compaction() {
-            pointer = store.compact(&receipt.activation, receipt.id, &pointer, pointer.partitions)?;
+        // One without rows says nothing over others; the sweep takes it.
+        if layer.rows > 0 || pointer.layers.is_empty() {
+            pointer.layers.push(layer);
         }
+        pointer.members = members;
+        let pointer = store.tidy(&receipt.activation, receipt.id, pointer, self.members.is_some())?;
         fill(&mut receipt, ledger);
         receipt.counts.delivered = ledger.sent();
         receipt.status = Status::Succeeded;
         conserve(&receipt.counts, &receipt.suppressed_by, receipt.status)?;
-        let standing = Standing::new(self.activation, &self.plan, pointer, sequence);
+        let standing = Standing::new(self.activation, &self.plan, pointer, sequence, watermarks);
         let identity = self.publisher.identity(self.activation, self.target);
-        Ok(Pending { receipt, identity, standing, sending: None, looked: self.looked()? })
+        Ok(Pending { receipt, identity, standing, sending: None, looked: self.looked()?, watermarks: None })
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     delivery::{Stopped, Walked},
     guards::judge,
     outgoing::Outgoing,
-    run::Run,
+    run::{Looks, Run},
     work::{How, Share},
 };
 use crate::{config::Activation, snapshot::Snapshot};
@@ -59,6 +59,8 @@ impl Publisher {
             target,
             full,
             plan,
+            planned_at: chrono::Utc::now(),
+            looks: Looks::Everybody,
             members: None,
             retries: activation.retry.into(),
             progress,

@@ -6,8 +6,11 @@ use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Phase, Progress, PublishKind, Receipt, Status, Vanished, code, observer::Watched, run::Run,
-    scratch::Scratch, teardown::Watch,
+    Failure, Phase, Progress, PublishKind, Receipt, Status, Vanished, code,
+    observer::Watched,
+    run::{Looks, Run},
+    scratch::Scratch,
+    teardown::Watch,
 };
 use crate::{
     config::{Activation, Code, Config, Target},
@@ -213,6 +216,7 @@ impl Publisher {
             override_reason: request.override_reason.clone(),
         };
         // Planned before it is put on record: what does not plan is an error of the config, and nothing starts.
+        let planned_at = chrono::Utc::now();
         let plan = match self.resolver.plan(&self.config, activation).await {
             Ok(plan) => plan,
             Err(faults) if request.unattended => return Ok(self.unplanned(request, queued, &faults).await?),
@@ -220,7 +224,7 @@ impl Publisher {
         };
         self.enter_place(activation, target, Watch { progress, cancel }).await?;
         progress.phase(Phase::Resolving, None);
-        let members = named(request, mode, &plan)?;
+        let looks = looks(request, mode, &plan)?;
         let mut receipt = self.put_on_record(request, queued).await?;
         watched.is(receipt.id);
         receipt.status = Status::Running;
@@ -229,7 +233,7 @@ impl Publisher {
         let definition = self.definition(activation, target)?;
         self.state.begin(&receipt, &self.identity(activation, target), &definition).await.map_err(Failure::from)?;
         let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
-        let (retries, of_some) = (activation.retry.into(), members.is_some());
+        let (retries, of_some) = (activation.retry.into(), !matches!(looks, Looks::Everybody));
         let stop = cancel.child_token();
         let run = Run {
             publisher: self,
@@ -237,7 +241,9 @@ impl Publisher {
             target,
             full: request.full,
             plan,
-            members,
+            planned_at,
+            looks,
+            members: None,
             retries,
             progress,
             cancel: &stop,
@@ -355,18 +361,18 @@ impl Publisher {
     }
 }
 
-/// The members that a request names.
-fn named(request: &Request, mode: Mode, plan: &PublishPlan) -> Result<Option<MemberKeys>, PublishError> {
-    if request.whom == Whom::Everybody {
-        return Ok(None);
-    }
+/// Whom a request is about, by their keys.
+fn looks(request: &Request, mode: Mode, plan: &PublishPlan) -> Result<Looks, PublishError> {
+    let (Whom::Named(members) | Whom::Touched(members)) = &request.whom else { return Ok(Looks::Everybody) };
     if mode == Mode::Full {
         let what = format!("`{}` is published full: it can't be published for some members only", request.activation);
         return Err(PublishError::Unfit(what));
     }
-    let Whom::Named(members) = &request.whom else { return Ok(None) };
-    let parsed = MemberKeys::parse(plan.codec(), members.iter().map(String::as_str));
-    Ok(Some(parsed.map_err(code::internal)?))
+    let parsed = MemberKeys::parse(plan.codec(), members.iter().map(String::as_str)).map_err(code::internal)?;
+    Ok(match &request.whom {
+        Whom::Touched(_) => Looks::Touched(parsed),
+        _ => Looks::Named(parsed),
+    })
 }
 
 fn busy(activation: &str) -> Failure {

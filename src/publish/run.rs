@@ -2,6 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use herald_destinations::contract::{Destination, Retries, Ticket, Visibility};
 use tokio_util::sync::CancellationToken;
 
@@ -28,16 +29,31 @@ pub(super) struct Run<'a> {
     /// Whether everything anew was asked for by name.
     pub(super) full: bool,
     pub(super) plan: PublishPlan,
-    /// The only members to look at; `None`: all.
+    /// When its tables' files were listed.
+    pub(super) planned_at: DateTime<Utc>,
+    /// Who is to be looked at.
+    pub(super) looks: Looks,
+    /// The only members to look at, once that is known; `None`: all.
     pub(super) members: Option<MemberKeys>,
     pub(super) retries: Retries,
     pub(super) progress: &'a dyn Progress,
     pub(super) cancel: &'a CancellationToken,
 }
 
+/// Who is to be looked at, by their keys.
+#[derive(Debug)]
+pub(super) enum Looks {
+    /// All members.
+    Everybody,
+    /// These alone.
+    Named(MemberKeys),
+    /// Those whose rows were touched, and these.
+    Touched(MemberKeys),
+}
+
 impl Run<'_> {
     /// Runs a publish that is on record, and ends it on record.
-    pub(super) async fn record(self, mut receipt: Receipt) -> Result<Receipt, PublishError> {
+    pub(super) async fn record(mut self, mut receipt: Receipt) -> Result<Receipt, PublishError> {
         let spool = self.publisher.spool_dir(receipt.id);
         let mut ledger = Ledger::default();
         crash::point(crash::QUEUED).await;
@@ -50,6 +66,7 @@ impl Run<'_> {
                 if let Some(failure) = &receipt.error {
                     report(failure);
                 }
+                tracing::debug!("the target has it");
                 self.publisher.acknowledge(&receipt, pending).await?;
                 return Ok(receipt);
             }
@@ -73,14 +90,23 @@ impl Run<'_> {
         Ok(receipt)
     }
 
-    async fn go(&self, receipt: &mut Receipt, ledger: &mut Ledger, spool: &Path) -> Result<Pending, Stopped> {
-        let before = self.before(receipt.mode).await?;
+    async fn go(&mut self, receipt: &mut Receipt, ledger: &mut Ledger, spool: &Path) -> Result<Pending, Stopped> {
+        self.members = match &self.looks {
+            Looks::Everybody => None,
+            Looks::Named(members) => Some(members.clone()),
+            Looks::Touched(also) => self.touched(also).await?,
+        };
+        tracing::debug!(members = self.members.as_ref().map(MemberKeys::len), "whom to look at is known");
+        let mut before = self.before(receipt.mode).await?;
+        before.watermarks = self.watermarks(&before).await?;
         let destination = self.target.config.connect(self.retries.clone()).await.map_err(Failure::from)?;
         let mut context = self.context(receipt, &before);
         if before.standing.is_none() {
             self.past_lost_state(destination.as_ref(), &mut context, receipt).await?;
         }
+        tracing::debug!(buckets = before.buckets, "what stands is known");
         let spooled = self.spool(spool, before.buckets).await?;
+        tracing::debug!(rows = spooled.rows(), "the sources are read");
         crash::point(crash::SPOOLED).await;
         match destination.capabilities().visibility {
             Visibility::AtCommit => self.stage(receipt, ledger, before, spooled, (destination, context)).await,
@@ -107,7 +133,8 @@ impl Run<'_> {
         how: How,
     ) -> Result<Arc<Work>, Failure> {
         let keys = self.publisher.snapshots()?.keys().clone();
-        let named = self.members.clone().map(|members| Named::new(members, &keys, before.buckets));
+        let asked_for = matches!(self.looks, Looks::Named(_));
+        let named = self.members.clone().map(|members| Named::new(members, asked_for, &keys, before.buckets));
         // Everything again is everything, and the leavers too.
         let send = match how {
             How::AtOnce { again: true, .. } => SendOps { add: true, update: true, remove: true },

@@ -29,6 +29,7 @@ use super::{
 use crate::{
     resolve::Spooled,
     snapshot::{Answers, Columns, Layer, Pointer, Snapshot},
+    state::Looked,
 };
 
 impl Run<'_> {
@@ -44,6 +45,7 @@ impl Run<'_> {
         let destination = destination.as_ref();
         let events = destination.capabilities().change_events;
         let pointer = self.pointer(receipt, &mut before)?;
+        let watermarks = std::mem::take(&mut before.watermarks);
         let held = before.snapshot.as_ref().map(Snapshot::members);
         let store = self.publisher.snapshots()?;
         let gone = events.then(|| store.gone(&receipt.activation, &pointer)).transpose()?;
@@ -52,12 +54,20 @@ impl Run<'_> {
 
         let sending = self.compare(receipt, ledger, &work, held, events).await?;
         self.plan.check_sources().await?;
-        let standing = Standing::new(self.activation, &self.plan, pointer, Some(receipt.sequence));
+        // Only what is sent whole has been read.
+        let before = before.standing.map(|standing| standing.watermarks).unwrap_or_default();
+        let standing = Standing::new(self.activation, &self.plan, pointer, Some(receipt.sequence), before);
         fill(receipt, ledger);
         receipt.counts.owed = ledger.sent();
         let identity = self.publisher.identity(self.activation, self.target);
-        let mut pending =
-            Pending { receipt: receipt.clone(), identity, standing, sending: Some(sending), looked: self.looked()? };
+        let mut pending = Pending {
+            receipt: receipt.clone(),
+            identity,
+            standing,
+            sending: Some(sending),
+            looked: self.looked()?,
+            watermarks: Some(watermarks),
+        };
         let ticket = destination.ticket(&context);
         self.put(receipt, &ticket, Some(&pending)).await?;
         crash::point(crash::SENDING_STORED).await;
@@ -170,11 +180,11 @@ impl Publisher {
         let sending = pending.sending.as_ref().ok_or_else(missing)?;
         let publish = (receipt.activation.as_str(), receipt.id);
         let settled = store.settle(publish, &pending.standing.pointer, sending, answers, chrono::Utc::now())?;
-        let mut pointer = settled.pointer;
-        if pointer.wants_compaction() {
-            pointer = store.compact(&receipt.activation, receipt.id, &pointer, pointer.partitions)?;
+        let some = matches!(pending.looked, Looked::At(_));
+        pending.standing.pointer = store.tidy(&receipt.activation, receipt.id, settled.pointer, some)?;
+        if let Some(watermarks) = pending.watermarks.take().filter(|_| stopped.is_none()) {
+            pending.standing.watermarks = watermarks;
         }
-        pending.standing.pointer = pointer;
         receipt.counts.delivered = settled.delivered;
         receipt.counts.rejected = settled.rejected;
         receipt.counts.owed = settled.owed;

@@ -51,9 +51,11 @@ impl Run<'_> {
         crash::point(crash::SEALED).await;
         drop(work);
         let sequence = before.standing.as_ref().and_then(|standing| standing.sequence);
+        let watermarks = std::mem::take(&mut before.watermarks);
         let standing = before.standing.filter(|_| !rebase).ok_or(before.buckets);
         let pending = layer.finish().and_then(|layer| {
-            self.pending(receipt.clone(), ledger, standing, sequence, (layer, base.saturating_add_signed(gained)))
+            let gains = (layer, base.saturating_add_signed(gained));
+            self.pending(receipt.clone(), ledger, standing, (sequence, watermarks), gains)
         });
         let pending = match pending {
             Ok(pending) => pending,

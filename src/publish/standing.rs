@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::{Failure, code};
 use crate::{
     config::{Activation, AttributeValue, Sql},
-    resolve::PublishPlan,
+    resolve::{PublishPlan, Watermarks},
     snapshot::{KeyCodec, Pointer},
 };
 
@@ -25,6 +25,9 @@ pub(super) struct Standing {
     pub(super) fields: Vec<FieldNote>,
     /// The last publish that wrote a manifest; the next manifest names it as the one before.
     pub(super) sequence: Option<u64>,
+    /// How far the tables were read by the last publish that looked at everybody, or at the touched.
+    #[serde(default)]
+    pub(super) watermarks: Watermarks,
 }
 
 /// A field as it was published.
@@ -38,9 +41,15 @@ pub(super) struct FieldNote {
 
 impl Standing {
     /// What stands after a publish by this plan.
-    pub(super) fn new(activation: &Activation, plan: &PublishPlan, pointer: Pointer, sequence: Option<u64>) -> Self {
+    pub(super) fn new(
+        activation: &Activation,
+        plan: &PublishPlan,
+        pointer: Pointer,
+        sequence: Option<u64>,
+        watermarks: Watermarks,
+    ) -> Self {
         let key = plan.codec().types().iter().map(ToString::to_string).collect();
-        Self { pointer, key, fields: notes(activation, plan.schema()), sequence }
+        Self { pointer, key, fields: notes(activation, plan.schema()), sequence, watermarks }
     }
 
     /// How the members' keys were stored and shown, whatever the source says now.

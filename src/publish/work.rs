@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use arrow::{
     array::{
         Array, ArrayRef, BinaryArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, UInt8Array, UInt32Array,
-        new_null_array,
+        new_empty_array, new_null_array,
     },
     buffer::BooleanBuffer,
     compute::{take, take_record_batch},
@@ -44,6 +44,8 @@ pub(super) struct Work {
 #[derive(Debug)]
 pub(super) struct Named {
     members: MemberKeys,
+    /// Whether each was asked for, and not only found to have been touched: then each is accounted for.
+    asked_for: bool,
     buckets: BTreeSet<usize>,
 }
 
@@ -96,12 +98,18 @@ impl Share {
 }
 
 impl Named {
-    pub(super) fn new(members: MemberKeys, keys: &Keys, buckets: u32) -> Self {
-        Self { buckets: members.partitions(keys, buckets), members }
+    pub(super) fn new(members: MemberKeys, asked_for: bool, keys: &Keys, buckets: u32) -> Self {
+        Self { buckets: members.partitions(keys, buckets), members, asked_for }
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.members.len() as u64
+    /// Those who are to be accounted for, whatever is found of them.
+    pub(super) fn asked_for(&self) -> u64 {
+        if self.asked_for { self.members.len() as u64 } else { 0 }
+    }
+
+    /// Whether any of them is in the bucket.
+    pub(super) fn holds(&self, bucket: usize) -> bool {
+        self.buckets.contains(&bucket)
     }
 
     /// The rows of those who are named.
@@ -121,20 +129,40 @@ impl How {
 }
 
 impl Work {
+    /// Whether nobody in the bucket is looked at.
+    pub(super) fn idle(&self, bucket: usize) -> bool {
+        self.named.as_ref().is_some_and(|named| !named.holds(bucket))
+    }
+
+    /// The share of a bucket in which nobody is looked at.
+    pub(super) fn idle_share(&self) -> Result<Share, Failure> {
+        let rows = || -> Result<Rows, ArrowError> {
+            let nobody = new_empty_array(&self.codec.stored_type());
+            let rows = Rows::unknown(nobody, Holding::Gone, self.sequence, self.tells_fields())?;
+            let at_once = matches!(self.how, How::AtOnce { .. });
+            if at_once { rows.sending(UInt8Array::from(Vec::<u8>::new())) } else { Ok(rows) }
+        };
+        let rows = rows().map_err(code::internal)?;
+        Ok(Share { batches: Vec::new(), ledger: Ledger::default(), rows, gained: 0 })
+    }
+
+    /// Whether the target is told which fields changed.
+    fn tells_fields(&self) -> bool {
+        matches!(self.how, How::AtOnce { gone: Some(_), .. })
+    }
+
     /// Makes a bucket's share; the same each time it is asked.
     pub(super) async fn share(&self, bucket: usize) -> Result<Share, Failure> {
         let resolved = self.spooled.bucket(bucket).await?;
         let buckets = self.spooled.buckets();
-        let nobody = self.named.as_ref().is_some_and(|named| !named.buckets.contains(&bucket));
         let mut held = match &self.snapshot {
-            Some(snapshot) if !nobody => snapshot.partition(bucket, buckets)?,
-            _ => None,
+            Some(snapshot) => snapshot.partition(bucket, buckets)?,
+            None => None,
         };
         if let (Some(named), Some(all)) = (&self.named, &held) {
             held = Some(named.among(all).map_err(code::internal)?);
         }
         let gone = match &self.how {
-            How::AtOnce { gone: Some(_), .. } if nobody => Some(GoneMembers::default()),
             How::AtOnce { gone: Some(gone), .. } => Some(gone.partition(bucket, buckets)?),
             _ => None,
         };

@@ -8,6 +8,8 @@
 //! Everything that is joined to a member (key sets, related rows) is first spooled into buckets by the member's key.
 //! A join then holds one bucket in memory, whatever the size of the tables.
 
+mod among;
+mod definition;
 mod delimited;
 mod engine;
 mod examine;
@@ -21,6 +23,7 @@ mod membership;
 mod narrow;
 mod part;
 mod plan;
+mod reads;
 mod record;
 mod related;
 mod replay;
@@ -32,7 +35,9 @@ mod spooled;
 mod stores;
 mod tables;
 mod test;
+mod touched;
 mod verdict;
+mod watermark;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -50,8 +55,10 @@ pub use self::{
     fault::Fault,
     part::FetchedPart,
     plan::PublishPlan,
+    reads::Unseen,
     replay::{Replay, Replayed},
     spooled::{Resolved, Spooled},
+    watermark::Watermarks,
 };
 use self::{membership::MembershipPlanner, record::RecordPlanner, tables::TableInfo};
 use crate::{
@@ -105,7 +112,7 @@ impl Resolver {
     /// All that is wrong with it, by place in the config.
     pub async fn plan(&self, config: &Config, activation: &Activation) -> Result<PublishPlan, Vec<Fault>> {
         let session = engine::session(&self.runtime, self.threads);
-        let (tables, mut faults) = register(&session, config, tables_of(config, activation)).await;
+        let (tables, mut faults) = register(&session, config, tables_of(&session, config, activation)).await;
         let mut membership =
             MembershipPlanner { session: &session, config, tables: &tables, sets: Vec::new(), faults: Vec::new() };
         let segment = membership.segment(&activation.segment).await;
@@ -117,7 +124,9 @@ impl Resolver {
         match (segment, planned) {
             (Some(segment), Some(record)) if faults.is_empty() => {
                 let local = engine::session(&self.runtime, 1);
-                PublishPlan::new(session, local, config, tables, segment, sets, record, self.memory).await.map_err(
+                let definition = definition::digest(config, activation, &tables);
+                let defined = (config, definition);
+                PublishPlan::new(session, local, defined, tables, segment, sets, record, self.memory).await.map_err(
                     |failure| {
                         vec![Fault::new(
                             format!("activations.{}", activation.name),
@@ -185,11 +194,11 @@ fn segment_table<'c>(config: &'c Config, activation: &Activation) -> Option<&'c 
     config.segments.get(name).map(|segment| segment.from.as_str())
 }
 
-/// Tables that a publish may read. A segment's free SQL may name any table.
-fn tables_of(config: &Config, activation: &Activation) -> BTreeSet<String> {
-    let mut walk = Walk { config, seen: BTreeSet::new(), tables: BTreeSet::new(), free_sql: false };
+/// Tables that a publish may read. Of a segment's SQL that can't be parsed, which planning reports, any.
+fn tables_of(session: &SessionContext, config: &Config, activation: &Activation) -> BTreeSet<String> {
+    let mut walk = Walk { session, config, seen: BTreeSet::new(), tables: BTreeSet::new(), any: false };
     walk.segment(activation.segment.split('.').next().unwrap_or_default());
-    if walk.free_sql {
+    if walk.any {
         return config.tables.keys().cloned().collect();
     }
     walk.tables.extend(activation.attributes.iter().filter_map(|attribute| match &attribute.value {
@@ -199,12 +208,21 @@ fn tables_of(config: &Config, activation: &Activation) -> BTreeSet<String> {
     walk.tables
 }
 
+/// Tables that a query names; `None`: it can't be parsed.
+fn named_in(session: &SessionContext, query: &str) -> Option<BTreeSet<String>> {
+    let state = session.state();
+    let statement = state.sql_to_statement(query, &state.config_options().sql_parser.dialect).ok()?;
+    let references = state.resolve_table_references(&statement).ok()?;
+    Some(references.iter().map(|reference| reference.table().to_owned()).collect())
+}
+
 /// Follows a segment to all the tables under it.
 struct Walk<'c> {
+    session: &'c SessionContext,
     config: &'c Config,
     seen: BTreeSet<String>,
     tables: BTreeSet<String>,
-    free_sql: bool,
+    any: bool,
 }
 
 impl Walk<'_> {
@@ -220,7 +238,12 @@ impl Walk<'_> {
     }
 
     fn rule(&mut self, rule: &Rule) {
-        self.free_sql |= rule.sql.is_some();
+        if let Some(sql) = &rule.sql {
+            match named_in(self.session, &sql.text) {
+                Some(tables) => self.tables.extend(tables),
+                None => self.any = true,
+            }
+        }
         for part in rule.all_of.iter().chain(rule.any_of.iter().flatten()).chain(&rule.none_of) {
             match part {
                 Part::Named { name, .. } => self.segment(name),

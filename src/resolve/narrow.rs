@@ -17,12 +17,12 @@ use datafusion::{
     prelude::SessionContext,
 };
 
+use super::among::among;
 use crate::snapshot::{MemberKeys, plain};
 
-/// Values that are listed one by one; of more, only the least and the greatest are named.
-const MOST_LISTED: usize = 1_000;
-/// The engine compares longer lists with no statistics.
-const MOST_PRUNED_BY: usize = 20;
+/// Values that are listed one by one. The engine compares longer lists with no statistics; of more, the least and the
+/// greatest are named for these, and a set of all stands beside.
+const MOST_LISTED: usize = 20;
 
 /// A condition that holds wherever the columns, in order, are the key of one of the members. `None`: their types
 /// leave nothing to say.
@@ -70,25 +70,28 @@ fn one_of(column: &Expr, data_type: &DataType, keys: &ArrayRef) -> Result<Option
     // A key that the column's type can't hold becomes null: no row of it points there.
     let keys = cast(keys, &plain(data_type))?;
     let keys = sort(&filter(&keys, &is_not_null(&keys)?)?, None)?;
+    if keys.is_empty() {
+        return Ok(Some(lit(false)));
+    }
+    let value = |row: usize| ScalarValue::try_from_array(&keys, row);
+    let (least, greatest) = (value(0)?, value(keys.len() - 1)?);
     let mut values: Vec<ScalarValue> = Vec::new();
     for row in 0..keys.len() {
-        let value = ScalarValue::try_from_array(&keys, row)?;
+        let value = value(row)?;
         if values.last() != Some(&value) {
             values.push(value);
         }
+        if values.len() > MOST_LISTED {
+            break;
+        }
     }
-    let (Some(least), Some(greatest)) = (values.first().cloned(), values.last().cloned()) else {
-        return Ok(Some(lit(false)));
-    };
-    let between = || column.clone().between(lit(least), lit(greatest));
-    let count = values.len();
-    let listed = || column.clone().in_list(values.into_iter().map(lit).collect(), false);
-    Ok(Some(if count <= MOST_PRUNED_BY {
-        listed()
-    } else if count <= MOST_LISTED {
-        and(between(), listed())
-    } else {
-        between()
+    if values.len() <= MOST_LISTED {
+        return Ok(Some(column.clone().in_list(values.into_iter().map(lit).collect(), false)));
+    }
+    let between = column.clone().between(lit(least), lit(greatest));
+    Ok(Some(match among(column.clone(), &keys)? {
+        Some(among) => and(between, among),
+        None => between,
     }))
 }
 
@@ -184,14 +187,15 @@ mod tests {
         let many: Vec<String> = (0..30).map(|number| format!("p{:06}", 7_990 + number)).collect();
         let many = scanned(&many.iter().map(String::as_str).collect::<Vec<_>>()).await;
         assert!(many.contains("row_groups_pruned_statistics=20 total → 2 matched"), "{many}");
+        assert!(many.contains("pushdown_rows_pruned=1.97 K"), "a set is asked before the rest is decoded: {many}");
     }
 
     #[test]
-    fn nobody_needs_no_row_and_many_are_named_by_their_range() {
+    fn nobody_needs_no_row_and_many_are_named_by_their_range_and_a_set() {
         assert_eq!(condition(&DataType::Utf8, &DataType::Utf8, &[]).unwrap(), "Boolean(false)");
         let many: Vec<String> = (0..2_000).map(|number| number.to_string()).collect();
         let texts: Vec<&str> = many.iter().map(String::as_str).collect();
         let named = condition(&DataType::Int64, &DataType::Int64, &texts).unwrap();
-        assert_eq!(named, "id BETWEEN Int64(0) AND Int64(1999)");
+        assert_eq!(named, "id BETWEEN Int64(0) AND Int64(1999) AND among_named(id)");
     }
 }

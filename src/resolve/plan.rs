@@ -40,6 +40,8 @@ pub struct PublishPlan {
     tables: BTreeMap<String, TableInfo>,
     /// Key columns and `updated_at`, by table.
     definitions: BTreeMap<String, Table>,
+    /// Tells the activation's definition from others.
+    definition: String,
     /// The segment's rule, which the selection's test is made of.
     rule: Clause,
     selection: Selection,
@@ -86,7 +88,7 @@ impl PublishPlan {
     pub(super) async fn new(
         session: SessionContext,
         local: SessionContext,
-        config: &Config,
+        (config, definition): (&Config, String),
         tables: BTreeMap<String, TableInfo>,
         (rule, selection): (Clause, Selection),
         sets: Vec<KeySet>,
@@ -96,7 +98,20 @@ impl PublishPlan {
         let definitions: BTreeMap<String, Table> = config.tables.clone();
         let codec = codec(&tables, &definitions, &selection.table)?;
         let members = None;
-        Ok(Self { session, local, tables, definitions, rule, selection, sets, members, record, codec, memory })
+        Ok(Self {
+            session,
+            local,
+            tables,
+            definitions,
+            definition,
+            rule,
+            selection,
+            sets,
+            members,
+            record,
+            codec,
+            memory,
+        })
     }
 
     /// The same publish, resolved for these members alone: what it yields of them is what the whole would. Scans skip
@@ -165,6 +180,14 @@ impl PublishPlan {
         Ok(rows.map_or_else(guessed, |rows| rows as u64))
     }
 
+    /// About how many members there are to look at.
+    pub(super) async fn expected(&self) -> Result<u64, Failure> {
+        match &self.members {
+            Some(members) => Ok(members.len() as u64),
+            None => self.rows_of(&self.selection.table).await,
+        }
+    }
+
     /// Reads every source into buckets, below a folder that exists and is empty.
     ///
     /// # Errors
@@ -193,7 +216,7 @@ impl PublishPlan {
 
     /// Spools members and related rows; the sets have been drawn up.
     pub(super) async fn gather(&self, spooling: &Spooling, sets: Vec<DrawnSet>) -> Result<Spooled, Failure> {
-        let expected = self.rows_of(&self.selection.table).await?;
+        let expected = self.expected().await?;
         let wanted = (!self.record.related.is_empty()).then(|| Arc::new(Sieve::new(expected)));
         let through: Vec<Arc<Sieve>> =
             self.selection.required_sets().into_iter().map(|set| Arc::clone(&sets[set].sieve)).collect();
@@ -301,6 +324,27 @@ impl PublishPlan {
 
     pub(super) fn record(&self) -> &RecordPlan {
         &self.record
+    }
+
+    pub(super) fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// Tells the activation's definition from others.
+    pub(super) fn definition(&self) -> &str {
+        &self.definition
+    }
+
+    /// The column that says when a row of a table last changed, and its type.
+    pub(super) fn updated_at(&self, table: &str) -> Option<(&str, DataType)> {
+        let column = self.definitions.get(table)?.updated_at.as_deref()?;
+        let field = self.tables.get(table)?.schema.field_with_name(column).ok()?;
+        Some((column, field.data_type().clone()))
+    }
+
+    /// Columns of a table that point to a member.
+    pub(super) fn member_of(&self, table: &str) -> Option<&[String]> {
+        self.definitions.get(table).map(|table| table.member.as_slice()).filter(|member| !member.is_empty())
     }
 
     pub(super) fn table(&self) -> &str {

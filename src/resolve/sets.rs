@@ -47,7 +47,8 @@ pub(super) async fn draw_up(plan: &PublishPlan, spooling: &Spooling) -> Result<V
                     Some(members) => narrowed_query(query, members).map_err(|error| engine::failure(&error))?,
                 };
                 let frame = DataFrame::new(plan.session().state(), query);
-                let expected = plan.rows_of(plan.table()).await?;
+                let expected =
+                    if named.is_some() { plan.expected().await? } else { plan.rows_of(plan.table()).await? };
                 let sieve = Arc::new(Sieve::new(expected));
                 let columns = frame.schema().fields().len();
                 let spool = spooling.run(frame, &name, columns, &[], Some(&sieve)).await?;

@@ -96,6 +96,12 @@ impl Scheduler {
         self.wish(Message::Reload(Box::new(Reloaded { config, histories }))).await
     }
 
+    /// Tells of a publish that waits on record, without waiting until it is heard. Where too much is to be heard, the
+    /// service finds it by itself within its next look at the state.
+    pub fn tell(&self, trigger: Trigger) {
+        let _ = self.wishes.try_send((Message::Publish(trigger), oneshot::channel().0));
+    }
+
     /// A publish that waited is cancelled on record.
     pub async fn drop_waiting(&self, activation: &str, receipt: Uuid) -> Asked {
         self.wish(Message::Drop(activation.to_owned(), receipt)).await

@@ -147,6 +147,10 @@ impl LayerFile {
     /// All rows of one row group.
     pub(super) fn group(&self, group: usize) -> Result<RecordBatch, ParquetError> {
         let rows = usize::try_from(self.metadata.metadata().row_group(group).num_rows()).unwrap_or(0);
+        // A file of few rows has many such.
+        if rows == 0 {
+            return Ok(RecordBatch::new_empty(Arc::clone(self.metadata.schema())));
+        }
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.clone(), self.metadata.clone())
             .with_row_groups(vec![group])
             .with_batch_size(rows.max(1))

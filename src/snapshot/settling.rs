@@ -127,7 +127,10 @@ impl SnapshotStore {
         if columns.fields {
             pointer.gone = self.remember((activation, publish), before, &settled, now)?;
         }
-        pointer.layers.push(layer);
+        // One without rows says nothing over others; the sweep takes it.
+        if layer.rows > 0 || pointer.layers.is_empty() {
+            pointer.layers.push(layer);
+        }
         let [delivered, rejected, unknown, unsent] = tally.fates;
         Ok(Settled { pointer, delivered, rejected, owed: unknown + unsent })
     }

@@ -41,6 +41,9 @@ pub struct Layer {
 
 /// Layers beyond this many are merged into a new base.
 const MOST_LAYERS: usize = 8;
+/// Of the layers that become one, none holds more than so many times the rows of those after it: each row is then
+/// written anew a few times, however many publishes follow.
+const MERGED_AT_ONCE: u64 = 4;
 /// So are layers that hold more than one row for so many of the base.
 const BASE_PER_LAYER_ROW: u64 = 4;
 
@@ -58,6 +61,24 @@ impl Pointer {
         let layered = self.layers.iter().skip(1).map(|layer| layer.rows).fold(0, u64::saturating_add);
         let base = self.layers.first().map_or(0, |layer| layer.rows);
         self.layers.len() > MOST_LAYERS || (self.layers.len() > 1 && layered.saturating_mul(BASE_PER_LAYER_ROW) > base)
+    }
+}
+
+impl Pointer {
+    /// The first of the layers that are best merged; `None`: there are few enough.
+    pub(super) fn mergeable(&self) -> Option<usize> {
+        if self.layers.len() <= MOST_LAYERS {
+            return None;
+        }
+        // The base is none of them.
+        let last = self.layers.len() - 1;
+        let mut first = last - 1;
+        let mut rows = self.layers[first..].iter().map(|layer| layer.rows).fold(0, u64::saturating_add);
+        while first > 1 && self.layers[first - 1].rows <= rows.saturating_mul(MERGED_AT_ONCE) {
+            first -= 1;
+            rows = rows.saturating_add(self.layers[first].rows);
+        }
+        Some(first)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is remembered of an activation beside its publishes.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{State, StateError};
@@ -214,20 +216,20 @@ impl State {
     /// When the state can't be written.
     pub async fn in_force(&self, definitions: &[(String, Vec<u8>)]) -> Result<Vec<String>, StateError> {
         let mut transaction = self.write().await?;
-        let deleted: Vec<(String, bool)> =
-            sqlx::query_as("SELECT name, absent FROM activations WHERE state = 'deleted'")
-                .fetch_all(&mut *transaction)
-                .await?;
+        let known: Vec<(String, String, bool)> =
+            sqlx::query_as("SELECT name, state, absent FROM activations").fetch_all(&mut *transaction).await?;
+        let named: HashSet<&str> = definitions.iter().map(|(name, _)| name.as_str()).collect();
         let mut back = Vec::new();
-        for (name, absent) in deleted {
-            let named = definitions.iter().any(|(known, _)| *known == name);
-            let change = match (named, absent) {
+        for (name, state, was_absent) in known {
+            let deleted = ActivationState::parse(&state)? == ActivationState::Deleted;
+            let change = match (named.contains(name.as_str()), was_absent) {
                 (false, false) => "UPDATE activations SET absent = 1 WHERE name = ?1",
-                (true, true) => "UPDATE activations SET absent = 0, state = 'active' WHERE name = ?1",
+                (true, true) if deleted => "UPDATE activations SET absent = 0, state = 'active' WHERE name = ?1",
+                (true, true) => "UPDATE activations SET absent = 0 WHERE name = ?1",
                 _ => continue,
             };
             sqlx::query(change).bind(&name).execute(&mut *transaction).await?;
-            if named {
+            if deleted && was_absent {
                 back.push(name);
             }
         }

@@ -15,7 +15,7 @@ fn it_publishes_by_itself_until_it_is_told_to_stop() {
         receipts(&home).iter().filter(|receipt| receipt["status"] == "succeeded").count() >= 3
     });
     running.signal("HUP");
-    until("SIGHUP is answered", || running.log().contains("SIGHUP changes nothing"));
+    until("SIGHUP is answered", || running.log().contains("the config was read again"));
     assert_eq!(running.stop(), Some(0));
     let receipts = receipts(&home);
     assert!(

@@ -4,6 +4,7 @@ mod adoption;
 mod crash;
 mod guarantees;
 mod rejects;
+mod touched;
 
 use std::{collections::BTreeMap, sync::Arc};
 

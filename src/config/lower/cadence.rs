@@ -52,7 +52,7 @@ impl Lowering<'_> {
     }
 
     pub(super) fn rapid(&mut self, at: &str, raw: raw::Rapid) -> Rapid {
-        let overlap = raw.overlap.map_or(Duration::from_secs(600), |overlap| overlap.0);
+        let overlap = raw.overlap.map_or(Rapid::OVERLAP, |overlap| overlap.0);
         Rapid { every: self.positive(&format!("{at}.rapid.every"), raw.every.0), overlap }
     }
 

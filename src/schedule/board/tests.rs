@@ -408,7 +408,7 @@ fn a_reload_adds_follows_and_stops_and_what_is_gone_gives_its_worker_back() {
     let job = world.board.starts(later, |_| None).remove(0);
     let (gone, stays) = if &*job.activation == "a" { ("a", "b") } else { ("b", "a") };
     let mut config =
-        crate::schedule::service::tests::config(vec![activation("c", every(60)), activation(stays, every(7_200))]);
+        crate::schedule::service::tests::config(vec![activation("c", every(60)), activation(stays, Refresh::Manual)]);
     assert_eq!(world.board.reload(&config, &HashMap::new(), later), [Arc::from(gone)]);
     assert!(world.board.starts(second(160), |_| None).is_empty(), "one worker, and what runs still has it");
     world.board.ended(job, Ending::Cancelled, later, second(160));

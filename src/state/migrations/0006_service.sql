@@ -35,5 +35,5 @@ CREATE INDEX idempotency_by_age ON idempotency (at);
 -- Whether a publish looked at named members alone: it stands in for no publish of the cadence.
 ALTER TABLE publishes ADD COLUMN of_some INTEGER NOT NULL DEFAULT 0 CHECK (of_some IN (0, 1));
 
--- Whether a deleted activation has been out of the config since: if it comes back, it is a new one.
+-- Whether the config that was read last does not name it: a deleted activation that comes back then is a new one.
 ALTER TABLE activations ADD COLUMN absent INTEGER NOT NULL DEFAULT 0 CHECK (absent IN (0, 1));
