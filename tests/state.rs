@@ -7,7 +7,8 @@ use herald::{
     publish::{Failure, PublishKind, Receipt, Status},
     snapshot::{Answers, Range},
     state::{
-        ActivationState, Answered, AuditEntry, DeadLettersOf, Filter, Looked, NewPublish, Refused, SnapshotRow, State,
+        ActivationState, Answered, AuditEntry, AuditsOf, DeadLettersOf, Filter, Looked, NewPublish, Refused,
+        SnapshotRow, State,
     },
 };
 use herald_destinations::contract::{Mode, Op, Ticket};
@@ -233,7 +234,7 @@ async fn the_audit_is_kept_newest_first() {
     for what in ["publish", "pause", "delete"] {
         state.audit(&line(what)).await.unwrap();
     }
-    assert_eq!(state.audits(2).await.unwrap(), [line("delete"), line("pause")]);
+    assert_eq!(state.audits(&AuditsOf::default(), 2).await.unwrap(), [line("delete"), line("pause")]);
 }
 
 /// Set by the test below in a copy of this very test binary: the writer that gets killed.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Parser, Subcommand};
 use uuid::Uuid;
 
@@ -86,6 +87,13 @@ pub(super) enum Command {
     Audit(Audit),
     /// Prints the config's JSON Schema
     Schema,
+    /// Prints a script that completes commands and options in a shell
+    Completions(Completions),
+    /// Prints the manual page, or writes one a command to a folder
+    Man(Man),
+    /// Asks the running service whether it lives: exit status 0 or 1
+    #[command(hide = true)]
+    Healthcheck(Healthcheck),
 }
 
 #[derive(Debug, Args)]
@@ -229,6 +237,32 @@ pub(super) struct Audit {
     /// At most so many lines
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(super) limit: u32,
+    /// Only lines about this activation
+    #[arg(long, value_name = "NAME")]
+    pub(super) activation: Option<String>,
+    /// Only lines since then: a duration such as `7d`, or a time such as `2026-03-01` or `2026-03-01T10:00:00Z`
+    #[arg(long, value_name = "TIME", value_parser = super::audit::since)]
+    pub(super) since: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Man {
+    /// The folder to write to; made if it is missing
+    pub(super) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Healthcheck {
+    /// Base address of the service; default: `service.http.listen` of the config
+    #[arg(long, value_name = "URL")]
+    pub(super) url: Option<String>,
 }
 
 #[cfg(test)]
@@ -273,6 +307,8 @@ mod tests {
             "herald delete gold --purge --keep",
             "herald publish gold --override=",
             "herald receipt not-an-id",
+            "herald audit --since yesterday",
+            "herald completions tcsh",
             "herald frobnicate",
             "herald publish",
         ] {

@@ -1,6 +1,6 @@
 //! What most commands begin with: the config, the state, an activation by name.
 
-use std::{os::unix::fs::MetadataExt, sync::Arc, time::Duration};
+use std::{env, fs, os::unix::fs::MetadataExt, sync::Arc, time::Duration};
 
 use chrono::Utc;
 use herald_destinations::contract::RetryPolicy;
@@ -71,11 +71,22 @@ pub(super) async fn audit(state: &State, what: &str, activation: &str, detail: O
     Ok(state.audit(&entry).await?)
 }
 
-/// The user of the machine: by name, or by number where there is no name, as in a container.
+/// The user of the machine. The one that the process runs as, whatever its environment says; only one whom the machine has
+/// no name for, as in a container, is named by the environment, or by number.
 fn user() -> String {
-    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|who| !who.is_empty()));
-    let number = || std::fs::metadata("/proc/self").map(|process| format!("uid {}", process.uid())).ok();
-    named.or_else(number).unwrap_or_else(|| "unknown".to_owned())
+    let number = fs::metadata("/proc/self").map(|process| process.uid()).ok();
+    let known = || named(&fs::read_to_string("/etc/passwd").ok()?, number?).map(str::to_owned);
+    let said = || ["USER", "LOGNAME"].into_iter().find_map(|name| env::var(name).ok().filter(|who| !who.is_empty()));
+    known().or_else(said).or_else(|| Some(format!("uid {}", number?))).unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// The name of a user, in lines of `name:password:number:…`.
+fn named(passwd: &str, number: u32) -> Option<&str> {
+    passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(number)).then_some(name)
+    })
 }
 
 /// Reads the config and opens all that publishing needs.
@@ -111,4 +122,18 @@ pub(super) fn problems(config: &Config, faults: Vec<Fault>) -> Problems {
 /// How long to keep trying a target while somebody waits at the command line: a few tries, within a minute.
 pub(super) fn patience() -> RetryPolicy {
     RetryPolicy { attempts: 3, max_elapsed: Duration::from_secs(60) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let passwd = "root:x:0:0:root:/root:/bin/sh\n\n:x:7:7::/:\nbroken\nann:x:1000:1000:Ann,,,:/home/ann:/bin/sh\n";
+        assert_eq!(named(passwd, 0), Some("root"));
+        assert_eq!(named(passwd, 1000), Some("ann"));
+        assert_eq!(named(passwd, 100), None);
+        assert_eq!(named(passwd, 7), None);
+    }
 }

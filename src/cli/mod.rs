@@ -5,12 +5,15 @@ mod adopt;
 mod args;
 mod audit;
 mod check;
+mod completions;
 mod context;
 mod delete;
 mod exit;
 mod explain;
+mod healthcheck;
 mod init;
 mod interrupt;
+mod man;
 mod mask;
 mod output;
 mod pause;
@@ -106,7 +109,10 @@ async fn run(global: &Global, command: Command, output: Output) -> Result<Exit, 
         Command::Pause(args) => pause::run(global, &args.activation, true, output).await,
         Command::Resume(args) => pause::run(global, &args.activation, false, output).await,
         Command::Adopt(args) => adopt::run(global, &args, output).await,
-        Command::Audit(args) => audit::run(global, args.limit, output).await,
+        Command::Audit(args) => audit::run(global, args, output).await,
         Command::Schema => schema::run(output),
+        Command::Completions(args) => completions::run(args.shell, output),
+        Command::Man(args) => man::run(args.dir.as_deref(), output),
+        Command::Healthcheck(args) => healthcheck::run(global, args.url.as_deref(), output).await,
     }
 }

@@ -34,6 +34,7 @@ pub use model::{
 };
 pub use places::Places;
 pub use problem::{Code, Problem, Problems};
+pub(crate) use shapes::duration;
 pub use source::Place;
 pub use substitute::Variables;
 pub(crate) use suggest::hint;

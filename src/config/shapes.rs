@@ -14,7 +14,7 @@ pub(super) const SIZE: &str = "^[0-9]+(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$";
 pub(super) const RATIO: &str = "^[0-9]+(\\.[0-9]+)?%$";
 
 /// Reads `90s`, `15m`, `12h`, `7d`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || "a duration such as 90s, 15m, 12h or 7d is wanted".to_owned();
     let (number, unit) = split(text).ok_or_else(wrong)?;
     let seconds = match unit {

@@ -22,7 +22,7 @@ mod takeover;
 mod triggers;
 
 pub use activations::{ActivationRow, ActivationState, Purging};
-pub use audit::AuditEntry;
+pub use audit::{AuditEntry, AuditsOf};
 pub use dead_letters::{DeadLetterRow, DeadLettersOf, Looked, Refused};
 pub use error::{StateError, StateErrorKind};
 pub use history::History;

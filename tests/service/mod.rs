@@ -148,7 +148,7 @@ async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
 
 /// What the audit says: who did what to which activation, oldest first.
 async fn audit(live: &Live) -> Vec<(String, String, Option<String>)> {
-    let mut lines = live.state().audits(1_000).await.unwrap();
+    let mut lines = live.state().audits(&herald::state::AuditsOf::default(), 1_000).await.unwrap();
     lines.reverse();
     lines.into_iter().map(|line| (line.who, line.what, line.activation)).collect()
 }
