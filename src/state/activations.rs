@@ -27,7 +27,7 @@ impl ActivationState {
         }
     }
 
-    fn parse(word: &str) -> Result<Self, StateError> {
+    pub(super) fn parse(word: &str) -> Result<Self, StateError> {
         [Self::Active, Self::Deleting, Self::Deleted]
             .into_iter()
             .find(|state| state.as_str() == word)

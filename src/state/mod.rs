@@ -18,6 +18,7 @@ mod publishes;
 mod sending;
 mod settle;
 mod snapshots;
+mod standings;
 mod takeover;
 
 pub use activations::{ActivationRow, ActivationState, Purging};
@@ -33,3 +34,4 @@ pub use publishes::{Filter, NewPublish};
 pub use sending::Answered;
 pub use settle::InFlight;
 pub use snapshots::SnapshotRow;
+pub use standings::StandingRow;
