@@ -1,23 +1,25 @@
 //! How activations stand: what `status`, the API, the dashboard and the metrics show.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::{
     config::Config,
     publish::Receipt,
     schedule::Cadence,
-    state::{ActivationState, State, StateError},
+    state::{ActivationState, StandingRow, State, StateError},
 };
 
 /// How an activation stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Standing {
     /// Its name.
     pub name: String,
     /// `active`, `paused`, `deleting`, `deleted`.
+    #[schemars(extend("enum" = ["active", "paused", "deleting", "deleted"]))]
     pub state: &'static str,
     /// The newest publish.
     pub last: Option<Receipt>,
@@ -34,18 +36,16 @@ pub struct Standing {
     pub late: bool,
 }
 
-/// Every activation of the config, and every other one on record, by name.
+/// Every activation of the config, and every other one on record, by name. One query, however many there are.
 ///
 /// # Errors
 /// When the state can't be read.
 pub async fn all(config: &Config, state: &State) -> Result<Vec<Standing>, StateError> {
-    let mut names: BTreeSet<String> = config.activations.keys().cloned().collect();
-    names.extend(state.activations().await?.into_iter().map(|row| row.name));
-    let mut all = Vec::with_capacity(names.len());
-    for name in names {
-        all.push(one(config, state, &name).await?);
-    }
-    Ok(all)
+    let mut rows: BTreeMap<String, Option<StandingRow>> =
+        config.activations.keys().map(|name| (name.clone(), None)).collect();
+    rows.extend(state.standings(None).await?.into_iter().map(|row| (row.name.clone(), Some(row))));
+    let now = Utc::now();
+    Ok(rows.into_iter().map(|(name, row)| standing(config, name, row, now)).collect())
 }
 
 /// One activation; one that nobody ever heard of is active and empty.
@@ -53,28 +53,32 @@ pub async fn all(config: &Config, state: &State) -> Result<Vec<Standing>, StateE
 /// # Errors
 /// When the state can't be read.
 pub async fn one(config: &Config, state: &State, name: &str) -> Result<Standing, StateError> {
-    let row = state.activation(name).await?;
+    let row = state.standings(Some(name)).await?.pop();
+    Ok(standing(config, name.to_owned(), row, Utc::now()))
+}
+
+fn standing(config: &Config, name: String, row: Option<StandingRow>, now: DateTime<Utc>) -> Standing {
+    let activation = config.activations.get(&name);
     let life = row.as_ref().map(|row| row.state).unwrap_or_default();
-    let paused =
-        row.is_some_and(|row| row.paused) || config.activations.get(name).is_some_and(|activation| activation.paused);
-    let now = Utc::now();
-    let next = match config.activations.get(name) {
+    let paused = row.as_ref().is_some_and(|row| row.paused) || activation.is_some_and(|activation| activation.paused);
+    let history = row.as_ref().map(|row| row.history).unwrap_or_default();
+    let next = match activation {
         Some(activation) if life == ActivationState::Active && !paused => {
-            Cadence::of(activation).due(&state.history(name).await?, now).first()
+            Cadence::of(activation).due(&history, now).first()
         }
         _ => None,
     };
-    let good = state.last_good(name).await?;
-    let lag = good.and_then(|receipt| receipt.started_at).map(|started| (now - started).to_std().unwrap_or_default());
-    let freshness = config.activations.get(name).and_then(|activation| activation.freshness);
-    Ok(Standing {
-        name: name.to_owned(),
+    let good = row.as_ref().and_then(|row| row.good);
+    let lag = good.map(|started| (now - started).to_std().unwrap_or_default());
+    let freshness = activation.and_then(|activation| activation.freshness);
+    Standing {
+        name,
         state: if life == ActivationState::Active && paused { "paused" } else { life.as_str() },
-        last: state.last(name).await?,
+        members: row.as_ref().map_or(0, |row| row.members),
+        dead_letters: row.as_ref().map_or(0, |row| row.dead_letters),
+        last: row.and_then(|row| row.last),
         next,
         lag_seconds: lag.as_ref().map(Duration::as_secs),
-        members: state.snapshot(name).await?.map_or(0, |snapshot| snapshot.rows),
-        dead_letters: state.count_dead_letters(name).await?,
         late: lag.zip(freshness).is_some_and(|(lag, freshness)| lag > freshness),
-    })
+    }
 }

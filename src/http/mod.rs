@@ -1,12 +1,39 @@
 //! The API, the dashboard and the metrics of the running service.
+//!
+//! ```text
+//! frame ─▶ panics ─▶ admit ─▶ route ─▶ Control, State
+//! id, log, caught    who he   handler
+//! time,              is, his
+//! problems           scope
+//! ```
 
+mod activations;
+mod auth;
+mod body;
+mod cache;
 mod dashboard;
 mod events;
+mod frame;
+mod openapi;
+mod probes;
+mod problem;
+mod publishes;
+mod query;
+mod serve;
+mod session;
+mod view;
 
-use axum::Router;
+use std::sync::Arc;
 
-pub use self::events::Hub;
-use crate::control::{Caller, Control};
+use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use self::{events::Hub, openapi::openapi, probes::Scrape, serve::serve};
+use crate::{
+    control::{Caller, Control},
+    publish::Failure,
+};
 
 /// What all handlers share.
 #[derive(Debug, Clone)]
@@ -15,6 +42,26 @@ pub struct Server {
     pub control: Control,
     /// Who is told of events as they happen.
     pub hub: Hub,
+    scrape: Scrape,
+    guard: Arc<auth::Guard>,
+    cache: Arc<cache::Cache>,
+    stop: CancellationToken,
+    /// Whether it is asked over TLS.
+    secure: bool,
+}
+
+impl Server {
+    /// A server of a service that runs until `stop`.
+    ///
+    /// # Errors
+    /// A system that gives no random bytes.
+    pub fn new(control: Control, hub: Hub, scrape: Scrape, stop: CancellationToken) -> Result<Self, Failure> {
+        let cache = Arc::new(cache::Cache::default());
+        let publisher = control.publisher();
+        publisher.state().observers().add(cache.clone());
+        let secure = publisher.config().service.http.tls.is_some();
+        Ok(Self { control, hub, scrape, guard: Arc::new(auth::Guard::new()?), cache, stop, secure })
+    }
 }
 
 /// Who sent a request; put into its extensions before any handler sees it.
@@ -29,5 +76,16 @@ pub struct Visitor {
 
 /// All routes.
 pub fn routes(server: Server) -> Router {
-    Router::new().merge(dashboard::routes()).merge(events::routes()).with_state(server)
+    let (described, _) = openapi::described().split_for_parts();
+    Router::new()
+        .merge(described)
+        .route("/login", get(session::page))
+        .merge(dashboard::routes())
+        .merge(events::routes())
+        .fallback(async || axum::http::StatusCode::NOT_FOUND)
+        .layer(DefaultBodyLimit::max(auth::LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(server.clone(), auth::admit))
+        .layer(CatchPanicLayer::custom(frame::panicked))
+        .layer(middleware::from_fn_with_state(server.clone(), frame::frame))
+        .with_state(server)
 }

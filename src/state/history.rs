@@ -21,12 +21,49 @@ pub struct History {
 }
 
 /// Publishes since the last teardown that were through: when they began. Tearing down a former place ends nothing here.
+/// `{of}` is the activation.
 const THROUGH: &str = "
     SELECT json_extract(receipt, '$.started_at') FROM publishes
-    WHERE activation = ?1 AND NOT of_some AND status IN ('succeeded', 'partial', 'blocked', 'failed')
+    WHERE activation = {of} AND NOT of_some AND status IN ('succeeded', 'partial', 'blocked', 'failed')
       AND number > (SELECT coalesce(max(number), 0) FROM publishes
-                    WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded' AND place IS NULL)
+                    WHERE activation = {of} AND kind = 'teardown' AND status = 'succeeded' AND place IS NULL)
       AND coalesce(json_extract(receipt, '$.error.code'), '') <> 'interrupted'";
+
+/// Publishes that were acknowledged.
+const GOOD: &str = "status IN ('succeeded', 'partial') AND kind NOT IN ('recovery', 'retry', 'teardown')";
+const STANDARD: &str = "kind IN ('scheduled', 'manual', 'resync')";
+const RAPID: &str = "kind IN ('scheduled', 'manual', 'resync', 'rapid')";
+const RESYNC: &str = "kind = 'resync'";
+/// When everything was last sent under a former name, unless the activation was torn down since.
+const FULL_BEFORE: &str = "
+    SELECT full_before FROM activations WHERE name = {of} AND NOT EXISTS (
+        SELECT 1 FROM publishes WHERE activation = {of} AND kind = 'teardown' AND status = 'succeeded'
+          AND place IS NULL)";
+
+/// When the newest (`DESC`) or oldest (`ASC`) began of those publishes of `of`, a column or a parameter, that a condition
+/// holds for.
+fn began(of: &str, condition: &str, order: &str) -> String {
+    format!("{} AND {condition} ORDER BY number {order} LIMIT 1", THROUGH.replace("{of}", of))
+}
+
+fn in_full() -> String {
+    format!("{GOOD} AND json_extract(receipt, '$.mode') = 'full'")
+}
+
+/// The columns of a [`History`] of the activation that a column names: `standard`, `rapid`, three of which the first that is
+/// there is `full`, `resync_tried`, `good`.
+pub(super) fn columns(of: &str) -> String {
+    let columns = [
+        began(of, STANDARD, "DESC"),
+        began(of, RAPID, "DESC"),
+        began(of, &in_full(), "DESC"),
+        FULL_BEFORE.replace("{of}", of),
+        began(of, GOOD, "ASC"),
+        began(of, RESYNC, "DESC"),
+        began(of, GOOD, "DESC"),
+    ];
+    columns.map(|column| format!("({column})")).join(", ")
+}
 
 impl State {
     /// When publishes of an activation last began.
@@ -34,28 +71,26 @@ impl State {
     /// # Errors
     /// When the state can't be read.
     pub async fn history(&self, activation: &str) -> Result<History, StateError> {
-        let good = "status IN ('succeeded', 'partial') AND kind NOT IN ('recovery', 'retry', 'teardown')";
-        let in_full = format!("{good} AND json_extract(receipt, '$.mode') = 'full'");
-        let mut full = self.began(activation, &in_full, "DESC").await?;
+        let mut full = self.began(activation, &in_full(), "DESC").await?;
         if full.is_none() {
             full = self.full_before(activation).await?;
         }
         if full.is_none() {
-            full = self.began(activation, good, "ASC").await?;
+            full = self.began(activation, GOOD, "ASC").await?;
         }
         Ok(History {
-            standard: self.began(activation, "kind IN ('scheduled', 'manual', 'resync')", "DESC").await?,
-            rapid: self.began(activation, "kind IN ('scheduled', 'manual', 'resync', 'rapid')", "DESC").await?,
+            standard: self.began(activation, STANDARD, "DESC").await?,
+            rapid: self.began(activation, RAPID, "DESC").await?,
             full,
-            resync_tried: self.began(activation, "kind = 'resync'", "DESC").await?,
-            good: self.began(activation, good, "DESC").await?,
+            resync_tried: self.began(activation, RESYNC, "DESC").await?,
+            good: self.began(activation, GOOD, "DESC").await?,
         })
     }
 
     /// When the newest (`DESC`) or oldest (`ASC`) began of those publishes that a condition holds for.
     async fn began(&self, activation: &str, condition: &str, order: &str) -> Result<Option<DateTime<Utc>>, StateError> {
         // Both are written here, neither comes from outside.
-        let query = sqlx::AssertSqlSafe(format!("{THROUGH} AND {condition} ORDER BY number {order} LIMIT 1"));
+        let query = sqlx::AssertSqlSafe(began("?1", condition, order));
         let found: Option<Option<String>> =
             sqlx::query_scalar(query).bind(activation).fetch_optional(self.read()).await?;
         found.flatten().map(|began| began.parse().map_err(StateError::internal)).transpose()
@@ -63,14 +98,9 @@ impl State {
 
     /// When everything was last sent under the former name of a renamed activation, unless it was torn down since.
     async fn full_before(&self, activation: &str) -> Result<Option<DateTime<Utc>>, StateError> {
-        let found: Option<Option<String>> = sqlx::query_scalar(
-            "SELECT full_before FROM activations WHERE name = ?1 AND NOT EXISTS (
-                 SELECT 1 FROM publishes WHERE activation = ?1 AND kind = 'teardown' AND status = 'succeeded'
-                   AND place IS NULL)",
-        )
-        .bind(activation)
-        .fetch_optional(self.read())
-        .await?;
+        let query = sqlx::AssertSqlSafe(FULL_BEFORE.replace("{of}", "?1"));
+        let found: Option<Option<String>> =
+            sqlx::query_scalar(query).bind(activation).fetch_optional(self.read()).await?;
         found.flatten().map(|full| full.parse().map_err(StateError::internal)).transpose()
     }
 }

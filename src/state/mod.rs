@@ -18,6 +18,7 @@ mod publishes;
 mod sending;
 mod settle;
 mod snapshots;
+mod standings;
 mod takeover;
 mod triggers;
 
@@ -34,4 +35,5 @@ pub use publishes::{Filter, NewPublish};
 pub use sending::Answered;
 pub use settle::InFlight;
 pub use snapshots::SnapshotRow;
+pub use standings::StandingRow;
 pub use triggers::{Ask, Asked, Taken, Waiting, WhomWord};

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Alert, Code, Http, Key, Service, Token, raw};
+use crate::config::{Alert, Code, Http, Key, Service, Tls, Token, raw};
 
 /// Least memory that a publish can work in, in bytes.
 const LEAST_MEMORY: u64 = 16 << 20;
@@ -100,7 +100,11 @@ impl Lowering<'_> {
             ),
             Some(_) => {}
         }
-        Http { listen, tokens }
+        let tls = raw.tls.map(|tls| Tls {
+            cert: self.local_path("service.http.tls.cert", &tls.cert),
+            key: self.local_path("service.http.tls.key", &tls.key),
+        });
+        Http { listen, tokens, tls }
     }
 
     fn alert(&mut self, index: usize, raw: raw::Alert) -> Alert {

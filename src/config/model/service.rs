@@ -34,6 +34,17 @@ pub struct Http {
     pub listen: String,
     /// Who may do what; none: everybody who reaches the address may do everything. No token is empty.
     pub tokens: Vec<Token>,
+    /// `None`: plain HTTP.
+    pub tls: Option<Tls>,
+}
+
+/// What HTTPS is spoken with. The files are read when the service starts, and anew when they or the config change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The certificate and those that it was signed with, PEM.
+    pub cert: PathBuf,
+    /// Its private key, PEM.
+    pub key: PathBuf,
 }
 
 /// A bearer token.

@@ -59,6 +59,20 @@ pub(in crate::config) struct Http {
     pub(in crate::config) listen: Option<String>,
     /// Who may do what; without any, everybody who reaches the address may do everything.
     pub(in crate::config) tokens: Option<Vec<Token>>,
+    /// Speaks HTTPS with this certificate. Default: plain HTTP.
+    pub(in crate::config) tls: Option<Tls>,
+}
+
+/// What HTTPS is spoken with.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Tls {
+    /// PEM file of the certificate, followed by those that it was signed with.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) cert: String,
+    /// PEM file of its private key.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) key: String,
 }
 
 /// A bearer token.

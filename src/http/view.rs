@@ -1,0 +1,162 @@
+//! An activation as the API shows it: how it stands, and its definition without anything that must not be seen.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use herald_destinations::contract::Mode;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::{
+    config::{Activation, Attribute, AttributeValue, Config, OnDelete, Refresh, Sql, Take, Target},
+    fleet::Standing,
+};
+
+/// Stands where a value came by `${file:}` or is secret.
+const WITHHELD: &str = "(withheld)";
+
+/// An activation: as `herald status` shows it, with its definition.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Activation")]
+pub(super) struct View {
+    #[serde(flatten)]
+    standing: Standing,
+    /// What the config says; null once it is gone from there.
+    definition: Option<Definition>,
+}
+
+/// What the config says of an activation, defaults filled in. Texts that came by `${file:}` read `(withheld)`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Definition {
+    /// Whom it publishes.
+    segment: String,
+    /// Where to.
+    target: Place,
+    /// Record fields: SQL, or an object with `from`, `value`, `where`, `order_by`, `take`.
+    attributes: BTreeMap<String, Value>,
+    /// SQL that must hold.
+    filter: Option<String>,
+    /// Attributes that must not be null.
+    require: Vec<String>,
+    /// Full or incremental.
+    mode: Mode,
+    /// Operations that are sent.
+    send: Vec<&'static str>,
+    /// `every`, in seconds, or `cron` and `timezone`, or `manual`.
+    refresh: Value,
+    /// Seconds between rapid publishes.
+    rapid_seconds: Option<u64>,
+    /// Seconds between resyncs.
+    resync_seconds: Option<u64>,
+    /// Seconds past which its lag is an alert.
+    freshness_seconds: Option<u64>,
+    /// What stops a publish.
+    guards: Guards,
+    /// `keep` or `purge`.
+    on_delete: &'static str,
+}
+
+/// A target, without its connection.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Place {
+    /// Its name.
+    name: String,
+    /// Its type.
+    kind: String,
+    /// Host or account, bucket, path; never a credential.
+    place: String,
+}
+
+/// What stops a publish before anything is sent.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Guards {
+    /// Fewest members.
+    min_members: u64,
+    /// Most members.
+    max_members: Option<u64>,
+    /// Largest share removed, 0 to 1.
+    max_removed: f64,
+    /// Largest share updated or removed, 0 to 1.
+    max_changed: Option<f64>,
+}
+
+impl View {
+    pub(super) fn new(config: &Config, standing: Standing) -> Self {
+        let definition = config.activations.get(&standing.name).map(|activation| definition(config, activation));
+        Self { standing, definition }
+    }
+}
+
+fn definition(config: &Config, activation: &Activation) -> Definition {
+    let at = |key: &str| format!("activations.{}.{key}", activation.name);
+    let hidden = |key: &str| config.places.hidden(&at(key));
+    let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
+    let send = activation.send;
+    let target = config.targets.get(&activation.target);
+    Definition {
+        segment: activation.segment.clone(),
+        target: Place {
+            name: activation.target.clone(),
+            kind: target.map_or_else(String::new, |target| target.config.kind().to_owned()),
+            place: target.map_or_else(String::new, |target| place(config, target)),
+        },
+        attributes: activation.attributes.iter().map(|one| (one.name.clone(), attribute(config, one))).collect(),
+        filter: activation.filter.as_ref().map(|filter| sql(config, filter)),
+        require: activation.require.clone(),
+        mode: activation.mode,
+        send: [(send.add, "add"), (send.update, "update"), (send.remove, "remove")]
+            .into_iter()
+            .filter_map(|(sent, op)| sent.then_some(op))
+            .collect(),
+        refresh: match &activation.refresh {
+            _ if hidden("refresh") || hidden("refresh.cron") => json!(WITHHELD),
+            Refresh::Every(every) => json!({ "every": every.as_secs() }),
+            Refresh::Cron { expression, timezone } => {
+                json!({ "cron": expression.to_string(), "timezone": timezone.name() })
+            }
+            Refresh::Manual => json!({ "manual": true }),
+        },
+        rapid_seconds: seconds(activation.rapid.map(|rapid| rapid.every)),
+        resync_seconds: seconds(activation.resync),
+        freshness_seconds: seconds(activation.freshness),
+        guards: Guards {
+            min_members: activation.guards.min_members,
+            max_members: activation.guards.max_members,
+            max_removed: activation.guards.max_removed,
+            max_changed: activation.guards.max_changed,
+        },
+        on_delete: match activation.on_delete {
+            OnDelete::Keep => "keep",
+            OnDelete::Purge => "purge",
+        },
+    }
+}
+
+fn sql(config: &Config, sql: &Sql) -> String {
+    if config.places.hidden(&sql.at) { WITHHELD.to_owned() } else { sql.text.clone() }
+}
+
+fn attribute(config: &Config, attribute: &Attribute) -> Value {
+    match &attribute.value {
+        AttributeValue::Direct(direct) => json!(sql(config, direct)),
+        AttributeValue::Related { table, value, filter, order_by, take } => json!({
+            "from": table,
+            "value": sql(config, value),
+            "where": filter.as_ref().map(|filter| sql(config, filter)),
+            "order_by": order_by.as_ref().map(|order| sql(config, order)),
+            "take": take.map(|take| match take { Take::First => "first", Take::All => "all" }),
+        }),
+    }
+}
+
+/// The identity of a target, unless a text in it came from a value that must not be seen.
+fn place(config: &Config, target: &Target) -> String {
+    let place = target.config.identity();
+    let at = format!("targets.{}", target.name);
+    let options = target.origin.options.as_object();
+    let shows = options.into_iter().flatten().any(|(key, value)| {
+        config.places.hidden(&format!("{at}.{key}"))
+            && value.as_str().is_some_and(|text| !text.is_empty() && place.contains(text))
+    });
+    if shows { WITHHELD.to_owned() } else { place }
+}
