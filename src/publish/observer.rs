@@ -37,6 +37,15 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// Requests of a publish that ends were made again.
+    Retried {
+        /// Name of the target.
+        target: &'a str,
+        /// What had gone wrong: a word of [`ErrorKind::as_str`](herald_destinations::contract::ErrorKind::as_str).
+        reason: &'static str,
+        /// How often.
+        times: u64,
+    },
 }
 
 /// Is told of publishes. Called from any thread, sometimes often: it only notes.

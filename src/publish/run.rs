@@ -7,7 +7,7 @@ use herald_destinations::contract::{Destination, Retries, Ticket, Visibility};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Ledger, Phase, Progress, PublishError, Publisher, Receipt, Status,
+    Event, Failure, Ledger, Phase, Progress, PublishError, Publisher, Receipt, Status,
     before::Before,
     code, crash,
     delivery::{Stopped, Walk},
@@ -61,6 +61,10 @@ impl Run<'_> {
         let _ = std::fs::remove_dir_all(&spool);
         receipt.finished_at = Some(chrono::Utc::now());
         receipt.attempts = self.retries.tally().most_tries().max(1);
+        for (kind, times) in self.retries.tally().repeats() {
+            let (target, reason) = (&*receipt.target, kind.as_str());
+            self.publisher.state.observers().tell(&Event::Retried { target, reason, times });
+        }
         let (status, failure) = match ended {
             Ok(pending) => {
                 if let Some(failure) = &receipt.error {
