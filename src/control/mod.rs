@@ -60,6 +60,11 @@ pub struct Control {
 }
 
 impl Control {
+    /// A handle to a publisher that no schedule runs.
+    pub fn over(publisher: Arc<Publisher>) -> Self {
+        Self { publisher: Arc::new(arc_swap::ArcSwap::new(publisher)) }
+    }
+
     /// The publisher of the config that is in force.
     pub fn publisher(&self) -> Arc<Publisher> {
         self.publisher.load_full()
