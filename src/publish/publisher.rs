@@ -157,11 +157,6 @@ impl Publisher {
         self.snapshots.as_ref().map_err(Clone::clone)
     }
 
-    /// The config that it publishes by.
-    pub fn config(&self) -> &Arc<Config> {
-        &self.config
-    }
-
     /// The state, for those who only read.
     pub fn state(&self) -> &State {
         &self.state

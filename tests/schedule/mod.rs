@@ -30,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A home with a small lake, and activations by name with their `refresh`.
 fn home(activations: &[(String, &str)]) -> Home {
     let mut config = "
+service: { http: { listen: 127.0.0.1:0 } }
 sources:
   lake:
     type: files

@@ -162,7 +162,7 @@ impl Observer for Hub {
                 self.told().stages.insert(stage.activation.clone(), stage.clone());
                 self.send("progress", &stage);
             }
-            Event::Phase { .. } => {}
+            Event::Phase { .. } | Event::Retried { .. } => {}
         }
     }
 }
