@@ -15,6 +15,7 @@ use super::{
     output::Output,
 };
 use crate::{
+    alerts,
     control::{Caller, Control, Refusal, reload},
     fleet,
     http::{self, Hub, Scrape, Server},
@@ -55,6 +56,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     reload_on_hangup(control.clone())?;
     let (hub, metrics) = (Hub::new(), watched(&control, stop.clone())?);
     control.publisher().state().observers().add(Arc::new(hub.clone()));
+    let alerting = alerts::start(control.clone(), metrics.clone(), stop.clone());
     let scrape = Scrape::new(move || metrics.render());
     let (_, answering) = http::serve(Server::new(control, hub.clone(), scrape, stop.clone())?).await?;
     tracing::info!(
@@ -65,7 +67,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     let published = service.run(stop).await;
     hub.close();
     // A teardown stops at the next object, and answers under way are given.
-    let _ = tokio::join!(teardowns, answering);
+    let _ = tokio::join!(teardowns, answering, alerting);
     tracing::info!(publishes = published, "the service has stopped");
     if output.json() {
         output.document(&json!({ "publishes": published }))?;

@@ -114,7 +114,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "alerts: [{ url: https://x, format: slack, when: [late] }]",
-            "2:52: invalid_value: service.alerts[0].when[0]: `late` is not one of `failed`, `partial`, `blocked`, `lag`, did you mean `lag`?",
+            "2:52: invalid_value: service.alerts[0].when[0]: `late` is not one of `failed`, `partial`, `blocked`, `lag`, `dead_letters`, `credentials`, `config`, `teardown`, did you mean `lag`?",
         ),
         ("max_teardowns_per_reload: -1", "2:29: invalid_value: service.max_teardowns_per_reload: at least 0 is wanted"),
     ] {

@@ -197,7 +197,11 @@ async fn a_user_publishes_watches_breaks_mends_and_deletes() {
         (fires("failed") && fires("lag")).then_some(())
     })
     .await;
-    assert!(run.metric("herald_sync_lag_seconds{activation=\"gold\"}").await >= Some(3.0));
+    until("the lag is in the metrics", async || {
+        let lag = run.metric("herald_sync_lag_seconds{activation=\"gold\"}").await;
+        (lag >= Some(3.0)).then_some(())
+    })
+    .await;
     assert!(posted(&alerts, "everyone").await.is_empty());
 
     // It is mended: what was not delivered comes again, and the alerts are over.

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Alert, Code, Http, Key, Service, Tls, Token, raw};
+use crate::config::{Alert, AlertFormat, Code, Http, Key, Service, Tls, Token, raw};
 
 /// Least memory that a publish can work in, in bytes.
 const LEAST_MEMORY: u64 = 16 << 20;
@@ -115,7 +115,13 @@ impl Lowering<'_> {
             let message = format!("{at}: a URL that starts with https:// is wanted");
             self.push(crate::config::Problem::new(place, Code::InvalidValue, message));
         }
-        Alert { url: raw.url.0, format: raw.format, when: raw.when }
+        let key = raw.key.map(|key| key.0).filter(|key| !key.expose_secret().trim().is_empty());
+        if raw.format == AlertFormat::Pagerduty && key.is_none() {
+            let at = format!("service.alerts[{index}]");
+            let remedy = "set `key` to the routing key of an Events API v2 integration";
+            self.fault_with(&at, Code::MissingKey, "PagerDuty wants a routing key", remedy);
+        }
+        Alert { url: raw.url.0, key, format: raw.format, when: raw.when }
     }
 }
 

@@ -75,6 +75,8 @@ pub enum Scope {
 pub struct Alert {
     /// An http or https URL; often a secret itself.
     pub url: SecretString,
+    /// PagerDuty's routing key.
+    pub key: Option<SecretString>,
     /// What is posted.
     pub format: AlertFormat,
     /// On what.
@@ -93,9 +95,20 @@ pub enum AlertFormat {
     Pagerduty,
 }
 
+impl AlertFormat {
+    /// The word in the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Slack => "slack",
+            Self::Pagerduty => "pagerduty",
+        }
+    }
+}
+
 /// What an alert is posted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum AlertEvent {
     /// A publish failed.
     Failed,
@@ -105,6 +118,30 @@ pub enum AlertEvent {
     Blocked,
     /// The last good publish is older than `freshness`.
     Lag,
+    /// The target refused records for good.
+    DeadLetters,
+    /// A key that an activation needs ends soon.
+    Credentials,
+    /// A config that was read again is refused.
+    Config,
+    /// A teardown failed.
+    Teardown,
+}
+
+impl AlertEvent {
+    /// The word in the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Partial => "partial",
+            Self::Blocked => "blocked",
+            Self::Lag => "lag",
+            Self::DeadLetters => "dead_letters",
+            Self::Credentials => "credentials",
+            Self::Config => "config",
+            Self::Teardown => "teardown",
+        }
+    }
 }
 
 /// A 32-byte key that no output ever shows.

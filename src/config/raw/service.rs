@@ -94,6 +94,8 @@ pub(in crate::config) struct Token {
 pub(in crate::config) struct Alert {
     /// Where to post; a secret, as its path often is one.
     pub(in crate::config) url: Secret,
+    /// PagerDuty's routing key, which that format wants.
+    pub(in crate::config) key: Option<Secret>,
     /// What is posted.
     pub(in crate::config) format: crate::config::model::AlertFormat,
     /// On what.
