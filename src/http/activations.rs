@@ -124,10 +124,16 @@ pub(super) async fn trigger(
     headers: HeaderMap,
     request: axum::extract::Request,
 ) -> Result<Response, Problem> {
-    let given = body::object(request).await?.unwrap_or_else(|| serde_json::json!({}));
+    let mut given = body::object(request).await?.unwrap_or_else(|| serde_json::json!({}));
+    // The order of keys makes no other request.
+    given.sort_all_objects();
     let digest = Sha256::new().chain_update(&name).chain_update([0]).chain_update(given.to_string()).finalize();
-    let body: Body = serde_json::from_value(given).map_err(|error| Problem::unfit(error.to_string()))?;
+    // What the parser says quotes what it read: that may be somebody's key.
+    let body: Body = serde_json::from_value(given).map_err(|_| unread())?;
     let rapid = body.kind.unwrap_or(Kind::Rapid) == Kind::Rapid;
+    if body.members.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::unfit("`members` names nobody").remedy("name somebody, or leave `members` out"));
+    }
     let members = body.members.unwrap_or_default();
     if body.mode == Some(Mode::Full) && (rapid || !members.is_empty()) {
         return Err(Problem::unfit("`mode: full` goes with `kind: manual` and without `members`"));
@@ -147,6 +153,12 @@ pub(super) async fn trigger(
     let receipt = server.control.trigger(&visitor.caller, &name, trigger, idempotency).await?;
     server.cache.forget();
     publishes::accepted(&receipt)
+}
+
+fn unread() -> Problem {
+    Problem::unfit(
+        "the body takes `kind` (rapid, manual), `mode` (full, incremental) and `members` (a list of texts), and nothing else",
+    )
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -65,7 +65,12 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    let ms = took.as_millis();
+    // What callers make up, paths and methods, would make a series each.
+    if route != "-" && known(&method) {
+        server.scrape.count(&route, method.as_str(), status, took);
+    }
     span.in_scope(|| {
         // Probes come every few seconds, and would drown the rest.
         if matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") && status < 400 {
@@ -75,6 +80,13 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
         }
     });
     response
+}
+
+fn known(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+    )
 }
 
 /// What becomes of a panic: the answer to its request, and nothing else.
