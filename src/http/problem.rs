@@ -19,9 +19,15 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// Seconds after which a service that stops, or has too much to do, may be asked again.
 const AGAIN: u64 = 5;
 
+/// Why a request was not done; small, since results carry it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[serde(transparent)]
+pub(super) struct Problem(Box<Told>);
+
 /// Why a request was not done, RFC 9457.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub(super) struct Problem {
+#[schemars(rename = "Problem")]
+struct Told {
     /// Always `about:blank`: `code` tells problems apart.
     #[serde(rename = "type")]
     kind: &'static str,
@@ -67,7 +73,7 @@ struct ConfigProblem {
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Told {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -77,7 +83,7 @@ impl Problem {
             remedy: None,
             errors: None,
             retry_after: None,
-        }
+        }))
     }
 
     /// What a status alone says: of answers that no handler of ours gave.
@@ -115,26 +121,26 @@ impl Problem {
 
     pub(super) fn stopping() -> Self {
         let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "the service stops");
-        problem.retry_after = Some(AGAIN);
+        problem.0.retry_after = Some(AGAIN);
         problem
     }
 
     #[must_use]
     pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
-        self.remedy = Some(remedy.into());
+        self.0.remedy = Some(remedy.into());
         self
     }
 
     #[must_use]
     pub(super) fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds);
+        self.0.retry_after = Some(seconds);
         self
     }
 
     /// With the path that it happened at, as bytes of a body.
     pub(super) fn body(mut self, path: &str) -> Body {
-        if self.status != StatusCode::UNAUTHORIZED.as_u16() {
-            self.instance = Some(path.to_owned());
+        if self.0.status != StatusCode::UNAUTHORIZED.as_u16() {
+            self.0.instance = Some(path.to_owned());
         }
         Body::from(serde_json::to_vec(&self).unwrap_or_default())
     }
@@ -143,14 +149,14 @@ impl Problem {
 /// The body is written by the outermost layer, which knows the path.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if let Some(seconds) = self.retry_after {
+        if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response.extensions_mut().insert(self);
@@ -168,9 +174,9 @@ impl From<Refusal> for Problem {
             Refused::Failed => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
         let mut problem = Self::new(status, &refusal.code, refusal.message);
-        problem.remedy = refusal.remedy;
-        problem.errors = refusal.problems.map(|problems| problems.to_json());
-        problem.retry_after = retry_after;
+        problem.0.remedy = refusal.remedy;
+        problem.0.errors = refusal.problems.map(|problems| problems.to_json());
+        problem.0.retry_after = retry_after;
         problem
     }
 }

@@ -3,6 +3,7 @@
 mod reload;
 mod teardown;
 mod triggers;
+mod walk;
 
 use std::{
     fmt::Write,
