@@ -27,7 +27,11 @@ const LONGEST_KEY: usize = 255;
 /// What to publish. Everything may be left out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "Trigger")]
+#[schemars(
+    rename = "Trigger",
+    extend("if" = { "properties": { "mode": { "const": "full" } }, "required": ["mode"] }),
+    extend("then" = { "properties": { "kind": { "const": "manual" }, "members": { "const": null } }, "required": ["kind"] })
+)]
 pub(super) struct Body {
     /// Default: `rapid`.
     kind: Option<Kind>,

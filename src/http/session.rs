@@ -95,7 +95,13 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let by_form = kind.starts_with("application/x-www-form-urlencoded");
     let token = if by_form {
-        Form::<Login>::from_request(request, &()).await.ok().map(|Form(login)| login.token)
+        match Form::<Login>::from_request(request, &()).await {
+            Ok(Form(login)) => Some(login.token),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                return Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+            }
+            Err(_) => None,
+        }
     } else {
         match super::body::object(request).await {
             Ok(Some(body)) => serde_json::from_value::<Login>(body).ok().map(|login| login.token),
