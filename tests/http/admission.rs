@@ -60,7 +60,7 @@ async fn without_a_valid_token_every_route_answers_the_same() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_token_may_what_its_scope_says_and_nothing_past_it() {
-    let site = Site::idle(home(&with("", &[("a", "target: out")]))).await;
+    let site = Site::start(home(&with("", &[("a", "target: out")]))).await;
     for (method, path) in operations("a", NOBODYS) {
         if OPEN.contains(&path.as_str()) {
             continue;
@@ -86,7 +86,7 @@ async fn a_token_may_what_its_scope_says_and_nothing_past_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_tokens_other_names_of_this_machine_and_pages_of_other_sites_are_refused() {
-    let site = Site::idle(home(&config("", &[("a", "target: out")]))).await;
+    let site = Site::start(home(&config("", &[("a", "target: out")]))).await;
     let (path, own) = ("/v1/activations/a/pause", format!("http://{}", site.address));
     let port = site.address.port();
     let local = format!("localhost:{port}");

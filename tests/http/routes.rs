@@ -17,7 +17,7 @@ type Case<'a> = (&'a str, &'a str, Option<&'a str>, u16, &'a str);
 async fn each_route_answers_with_its_status_and_errors_are_problems() {
     let activations =
         [("a", "target: out"), ("stopped", "target: out, paused: true"), ("whole", "target: out, mode: full")];
-    let site = Site::idle(home(&with("", &activations))).await;
+    let site = Site::start(home(&with("", &activations))).await;
     let many = format!("{{\"members\":[{}\"x\"]}}", "\"x\",".repeat(10_000));
     let long = format!("{{\"members\":[\"{}\"]}}", "x".repeat(1_025));
     let large = format!("{{\"members\":[\"{}\"]}}", "x".repeat(1 << 20));
@@ -63,7 +63,7 @@ async fn each_route_answers_with_its_status_and_errors_are_problems() {
         ("DELETE", "/v1/activations/a?data=some", None, 422, "unfit"),
         ("DELETE", "/v1/activations/a?dat=keep", None, 422, "unfit"),
         ("POST", "/v1/activations/stopped/resume", None, 409, "paused_by_config"),
-        ("POST", "/v1/activations/a/recreate", None, 409, ""),
+        ("POST", "/v1/activations/a/recreate", None, 202, ""),
         ("PUT", "/v1/activations", None, 405, "method_not_allowed"),
         ("POST", "/v1/activations/a", None, 405, "method_not_allowed"),
         ("DELETE", "/healthz", None, 405, "method_not_allowed"),

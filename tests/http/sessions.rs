@@ -9,7 +9,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_may_what_its_token_may_and_changes_need_the_word_of_the_page() {
-    let site = Site::idle(home(&with("", &[("a", "target: out")]))).await;
+    let site = Site::start(home(&with("", &[("a", "target: out")]))).await;
     let page = site.send("GET", "/", &[("accept", "text/html")], None).await;
     assert_eq!((page.status, page.header("location")), (303, "/login"));
     let login = format!("{{\"token\":\"{ADMIN}\"}}");
