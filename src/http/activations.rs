@@ -167,7 +167,8 @@ fn unread() -> Problem {
 
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
+    let fits = |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = key.to_str().ok().filter(fits);
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::unfit(format!("an `Idempotency-Key` has 1 to {LONGEST_KEY} visible ASCII characters")))
 }

@@ -14,7 +14,7 @@ pub(super) fn described() -> OpenApiRouter<Server> {
         .routes(routes!(probes::readyz))
         .routes(routes!(probes::metrics))
         .routes(routes!(probes::description))
-        .routes(routes!(session::login))
+        .routes(routes!(session::page, session::login))
         .routes(routes!(session::logout))
         .routes(routes!(activations::all))
         .routes(routes!(activations::one, activations::delete))

@@ -66,6 +66,8 @@ pub(super) fn read(server: &Server, headers: &HeaderMap) -> Option<(Caller, Stri
 }
 
 /// The page. It needs no script.
+#[utoipa::path(get, path = "/login", tag = "session", responses((status = 200, description = "The page.",
+    body = String, content_type = "text/html")))]
 pub(super) async fn page() -> Html<String> {
     Html(login_page(""))
 }

@@ -121,7 +121,9 @@ async fn each_route_answers_with_its_status_and_errors_are_problems() {
         let answer = site.send("POST", TRIGGER, &headers, Some("{}")).await;
         assert_eq!((answer.status, &answer.json()["code"]), (415, &"media_type".into()), "{kind}");
     }
-    for (key, status) in [("", 422), (&*"k".repeat(256), 422), (&*"k".repeat(255), 202)] {
+    for (key, status) in
+        [("", 422), ("two words", 422), ("k\u{e9}", 422), (&*"k".repeat(256), 422), (&*"k".repeat(255), 202)]
+    {
         let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
         assert_eq!(site.send("POST", TRIGGER, &headers, None).await.status, status, "{key}");
     }
