@@ -9,6 +9,7 @@ mod config_examples;
 mod corpus;
 mod deploy;
 mod explain;
+mod http;
 mod oracle;
 mod publishing;
 mod rapid;

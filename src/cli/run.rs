@@ -57,7 +57,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     let (hub, metrics) = (Hub::new(), watched(&control, stop.clone())?);
     control.publisher().state().observers().add(Arc::new(hub.clone()));
     let alerting = alerts::start(control.clone(), metrics.clone(), stop.clone());
-    let scrape = Scrape::new(move || metrics.render());
+    let scrape = Scrape::of(metrics);
     let (_, answering) = http::serve(Server::new(control, hub.clone(), scrape, stop.clone())?).await?;
     tracing::info!(
         activations = config.activations.len(),

@@ -27,7 +27,11 @@ const LONGEST_KEY: usize = 255;
 /// What to publish. Everything may be left out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-#[schemars(rename = "Trigger")]
+#[schemars(
+    rename = "Trigger",
+    extend("if" = { "properties": { "mode": { "const": "full" } }, "required": ["mode"] }),
+    extend("then" = { "properties": { "kind": { "const": "manual" }, "members": { "const": null } }, "required": ["kind"] })
+)]
 pub(super) struct Body {
     /// Default: `rapid`.
     kind: Option<Kind>,
@@ -124,10 +128,16 @@ pub(super) async fn trigger(
     headers: HeaderMap,
     request: axum::extract::Request,
 ) -> Result<Response, Problem> {
-    let given = body::object(request).await?.unwrap_or_else(|| serde_json::json!({}));
+    let mut given = body::object(request).await?.unwrap_or_else(|| serde_json::json!({}));
+    // The order of keys makes no other request.
+    given.sort_all_objects();
     let digest = Sha256::new().chain_update(&name).chain_update([0]).chain_update(given.to_string()).finalize();
-    let body: Body = serde_json::from_value(given).map_err(|error| Problem::unfit(error.to_string()))?;
+    // What the parser says quotes what it read: that may be somebody's key.
+    let body: Body = serde_json::from_value(given).map_err(|_| unread())?;
     let rapid = body.kind.unwrap_or(Kind::Rapid) == Kind::Rapid;
+    if body.members.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Problem::unfit("`members` names nobody").remedy("name somebody, or leave `members` out"));
+    }
     let members = body.members.unwrap_or_default();
     if body.mode == Some(Mode::Full) && (rapid || !members.is_empty()) {
         return Err(Problem::unfit("`mode: full` goes with `kind: manual` and without `members`"));
@@ -149,9 +159,16 @@ pub(super) async fn trigger(
     publishes::accepted(&receipt)
 }
 
+fn unread() -> Problem {
+    Problem::unfit(
+        "the body takes `kind` (rapid, manual), `mode` (full, incremental) and `members` (a list of texts), and nothing else",
+    )
+}
+
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| (1..=LONGEST_KEY).contains(&key.len()));
+    let fits = |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = key.to_str().ok().filter(fits);
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::unfit(format!("an `Idempotency-Key` has 1 to {LONGEST_KEY} visible ASCII characters")))
 }

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -55,7 +55,12 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
             .map(|body| Body::from_stream(body.into_data_stream().take_until(async move { stop.cancelled().await })));
     }
     let caller = response.extensions_mut().remove::<Named>().map_or_else(|| "-".to_owned(), |named| named.0);
+    let is_of_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
+    // The router names the methods of a path on whatever comes back from it: who is not admitted would learn of the path.
+    if !is_of_method {
+        headers.remove(header::ALLOW);
+    }
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -65,7 +70,12 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    let ms = took.as_millis();
+    // What callers make up, paths and methods, would make a series each.
+    if route != "-" && known(&method) {
+        server.scrape.count(&route, method.as_str(), status, took);
+    }
     span.in_scope(|| {
         // Probes come every few seconds, and would drown the rest.
         if matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") && status < 400 {
@@ -75,6 +85,13 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
         }
     });
     response
+}
+
+fn known(method: &Method) -> bool {
+    matches!(
+        *method,
+        Method::GET | Method::HEAD | Method::OPTIONS | Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+    )
 }
 
 /// What becomes of a panic: the answer to its request, and nothing else.

@@ -25,7 +25,7 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -79,7 +79,6 @@ pub fn routes(server: Server) -> Router {
     let (described, _) = openapi::described().split_for_parts();
     Router::new()
         .merge(described)
-        .route("/login", get(session::page))
         .merge(dashboard::routes())
         .merge(events::routes())
         .fallback(async || axum::http::StatusCode::NOT_FOUND)

@@ -14,7 +14,7 @@ pub(super) fn described() -> OpenApiRouter<Server> {
         .routes(routes!(probes::readyz))
         .routes(routes!(probes::metrics))
         .routes(routes!(probes::description))
-        .routes(routes!(session::login))
+        .routes(routes!(session::page, session::login))
         .routes(routes!(session::logout))
         .routes(routes!(activations::all))
         .routes(routes!(activations::one, activations::delete))
@@ -87,11 +87,14 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     if operation.get("requestBody").is_some() {
         operation["requestBody"]["required"] = json!(path == "/login");
     }
-    for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         let schema = match parameter["name"].as_str().unwrap_or_default() {
-            "limit" => json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 50 }),
-            "status" => json!({ "$ref": "#/components/schemas/Status" }),
-            "data" => json!({ "type": "string", "enum": ["keep", "purge"] }),
+            // An empty one is as good as none.
+            "limit" => json!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 1000 }, { "const": "" }] }),
+            "status" => json!({ "anyOf": [{ "$ref": "#/components/schemas/Status" }, { "const": "" }] }),
+            "data" => json!({ "type": "string", "enum": ["keep", "purge", ""] }),
+            // The sixteen bytes of an id.
+            "cursor" => json!({ "type": "string", "pattern": "^([A-Za-z0-9_-]{21}[AQgw])?$" }),
             "id" => json!({ "type": "string", "format": "uuid" }),
             "name" => json!({ "type": "string", "pattern": "^[a-z][a-z0-9_]*$", "example": "gold_to_partner" }),
             "Idempotency-Key" => json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$" }),

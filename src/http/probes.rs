@@ -1,6 +1,6 @@
 //! Whether the service lives and is ready, its metrics, and the description of all this.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -11,15 +11,37 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{Server, openapi, problem::Problem};
+use crate::telemetry::metrics::Metrics;
 
-/// Writes the metrics as Prometheus reads them.
+type Render = dyn Fn() -> String + Send + Sync;
+/// Route, method, status, time.
+type Count = dyn Fn(&str, &str, u16, Duration) + Send + Sync;
+
+/// Writes the metrics as Prometheus reads them, and is told of requests.
 #[derive(Clone)]
-pub struct Scrape(Arc<dyn Fn() -> String + Send + Sync>);
+pub struct Scrape {
+    render: Arc<Render>,
+    count: Option<Arc<Count>>,
+}
 
 impl Scrape {
-    /// What writes them.
+    /// What writes them. Requests are not counted.
     pub fn new(render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self(Arc::new(render))
+        Self { render: Arc::new(render), count: None }
+    }
+
+    /// The metrics of the service, the requests that it answers among them.
+    pub fn of(metrics: Metrics) -> Self {
+        let counting = metrics.clone();
+        let count = move |route: &str, method: &str, status, took| counting.request(route, method, status, took);
+        Self { render: Arc::new(move || metrics.render()), count: Some(Arc::new(count)) }
+    }
+
+    /// A request of a route was answered.
+    pub(super) fn count(&self, route: &str, method: &str, status: u16, took: Duration) {
+        if let Some(count) = &self.count {
+            count(route, method, status, took);
+        }
     }
 }
 
@@ -51,7 +73,7 @@ pub(super) async fn readyz(State(server): State<Server>) -> Result<Json<Value>, 
     responses((status = 200, description = "Metrics.", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(server): State<Server>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-    ([(header::CONTENT_TYPE, kind)], (server.scrape.0)()).into_response()
+    ([(header::CONTENT_TYPE, kind)], (server.scrape.render)()).into_response()
 }
 
 /// This description.

@@ -115,6 +115,10 @@ fn read(tls: &Tls) -> Result<Arc<rustls::ServerConfig>, Failure> {
     let key =
         PrivateKeyDer::from_pem_file(&tls.key).map_err(|_| wrong("key", &tls.key, &"no private key can be read"))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    provider
+        .key_provider
+        .load_private_key(key.clone_key())
+        .map_err(|_| wrong("key", &tls.key, &"no private key can be read"))?;
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(code::internal)?

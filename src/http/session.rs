@@ -66,13 +66,24 @@ pub(super) fn read(server: &Server, headers: &HeaderMap) -> Option<(Caller, Stri
 }
 
 /// The page. It needs no script.
-pub(super) async fn page() -> Html<&'static str> {
-    Html(PAGE)
+#[utoipa::path(get, path = "/login", tag = "session", responses((status = 200, description = "The page.",
+    body = String, content_type = "text/html")))]
+pub(super) async fn page() -> Html<String> {
+    Html(login_page(""))
+}
+
+/// The page, with a word on what went wrong.
+fn page_again(status: StatusCode, word: &str) -> Response {
+    (status, Html(login_page(&format!("<p role=\"alert\">{word}</p>\n")))).into_response()
+}
+
+fn login_page(said: &str) -> String {
+    PAGE.replace("{said}", said)
 }
 
 const PAGE: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
 <meta name=\"viewport\" content=\"width=device-width\"><title>Herald: log in</title></head>\n\
-<body><main><h1>Herald</h1><form method=\"post\" action=\"/login\">\
+<body><main><h1>Herald</h1>\n{said}<form method=\"post\" action=\"/login\">\
 <p><label for=\"token\">Token</label> <input id=\"token\" name=\"token\" type=\"password\" \
 autocomplete=\"current-password\" required autofocus></p>\
 <p><button>Log in</button></p></form></main></body></html>\n";
@@ -86,7 +97,13 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let by_form = kind.starts_with("application/x-www-form-urlencoded");
     let token = if by_form {
-        Form::<Login>::from_request(request, &()).await.ok().map(|Form(login)| login.token)
+        match Form::<Login>::from_request(request, &()).await {
+            Ok(Form(login)) => Some(login.token),
+            Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                return Problem::of_status(StatusCode::PAYLOAD_TOO_LARGE).into_response();
+            }
+            Err(_) => None,
+        }
     } else {
         match super::body::object(request).await {
             Ok(Some(body)) => serde_json::from_value::<Login>(body).ok().map(|login| login.token),
@@ -107,12 +124,18 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
         }
         // Slows whoever guesses, and only him: right tokens don't come by here.
         let Ok(_slowed) = guard.slowed.try_acquire() else {
+            if by_form {
+                return page_again(StatusCode::TOO_MANY_REQUESTS, "Too many wrong logins. Try again in a second.");
+            }
             return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", "too many wrong logins")
                 .retry_after(1)
                 .into_response();
         };
         tokio::time::sleep(SLOW).await;
         tracing::warn!("a login with a wrong token was refused");
+        if by_form {
+            return page_again(StatusCode::UNAUTHORIZED, "That token is not valid.");
+        }
         return Problem::unauthorized().into_response();
     };
     tracing::info!(caller = caller.name, "logged in");

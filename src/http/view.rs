@@ -1,14 +1,17 @@
 //! An activation as the API shows it: how it stands, and its definition without anything that must not be seen.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use herald_destinations::contract::Mode;
+use herald_destinations::{
+    contract::Mode,
+    files::{Compression, Format},
+};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Activation, Attribute, AttributeValue, Config, OnDelete, Refresh, Sql, Take, Target},
+    config::{Activation, Attribute, AttributeValue, Config, Keep, OnDelete, Refresh, Sql, Take, Target},
     fleet::Standing,
 };
 
@@ -28,12 +31,14 @@ pub(super) struct View {
 /// What the config says of an activation, defaults filled in. Texts that came by `${file:}` read `(withheld)`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Definition {
+    /// Its name before a rename.
+    was: Option<String>,
     /// Whom it publishes.
     segment: String,
     /// Where to.
     target: Place,
-    /// Record fields: SQL, or an object with `from`, `value`, `where`, `order_by`, `take`.
-    attributes: BTreeMap<String, Value>,
+    /// Record fields, in their order: SQL, or an object with `from`, `value`, `where`, `order_by`, `take`.
+    attributes: Map<String, Value>,
     /// SQL that must hold.
     filter: Option<String>,
     /// Attributes that must not be null.
@@ -54,6 +59,57 @@ struct Definition {
     guards: Guards,
     /// `keep` or `purge`.
     on_delete: &'static str,
+    /// How files look, where the target takes files.
+    files: Files,
+    /// How long delivered files stay; null: all do.
+    keep: Option<Kept>,
+    /// How long a target is tried.
+    retry: Retry,
+}
+
+/// How files look.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Files {
+    /// Encoding of a part.
+    format: Format,
+    /// Compression of a part.
+    compression: Compression,
+    /// Path of a part, with its `{placeholders}`.
+    path: String,
+    /// Rows of a part, at most.
+    max_rows: u64,
+    /// Bytes past which a part is closed.
+    max_size: u64,
+    /// Whether a publish replaces the file before it.
+    overwrite: bool,
+    /// Whether parts are encrypted.
+    encrypted: bool,
+    /// Whether each part has a file of its SHA-256 beside it.
+    checksums: bool,
+    /// Whether a manifest is written.
+    manifest: bool,
+    /// Name of an empty file that is written after all others.
+    marker: Option<String>,
+}
+
+/// How long delivered files stay.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Keep")]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    /// So many publishes.
+    Publishes(u32),
+    /// So many seconds.
+    Seconds(u64),
+}
+
+/// How long a target is tried.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Retry {
+    /// Tries in all.
+    attempts: u32,
+    /// Seconds in all.
+    max_elapsed_seconds: u64,
 }
 
 /// A target, without its connection.
@@ -94,6 +150,7 @@ fn definition(config: &Config, activation: &Activation) -> Definition {
     let send = activation.send;
     let target = config.targets.get(&activation.target);
     Definition {
+        was: activation.was.clone(),
         segment: activation.segment.clone(),
         target: Place {
             name: activation.target.clone(),
@@ -129,6 +186,32 @@ fn definition(config: &Config, activation: &Activation) -> Definition {
             OnDelete::Keep => "keep",
             OnDelete::Purge => "purge",
         },
+        files: files(activation, hidden),
+        keep: activation.keep.map(|keep| match keep {
+            Keep::Publishes(publishes) => Kept::Publishes(publishes),
+            Keep::Age(age) => Kept::Seconds(age.as_secs()),
+        }),
+        retry: Retry {
+            attempts: activation.retry.attempts,
+            max_elapsed_seconds: activation.retry.max_elapsed.as_secs(),
+        },
+    }
+}
+
+fn files(activation: &Activation, hidden: impl Fn(&str) -> bool) -> Files {
+    let files = &activation.files;
+    let text = |key: &str, text: &str| if hidden(key) { WITHHELD.to_owned() } else { text.to_owned() };
+    Files {
+        format: files.format,
+        compression: files.compression,
+        path: text("files.path", &files.path),
+        max_rows: files.max_rows,
+        max_size: files.max_size,
+        overwrite: files.overwrite,
+        encrypted: files.encrypt.is_some(),
+        checksums: files.checksums,
+        manifest: files.manifest,
+        marker: files.marker.as_ref().map(|marker| text("files.marker", marker)),
     }
 }
 

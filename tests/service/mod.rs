@@ -32,7 +32,7 @@ use crate::{
 /// A debug build on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-const HEAD: &str = "
+pub(crate) const HEAD: &str = "
 sources:
   lake:
     type: files
@@ -45,7 +45,7 @@ targets:
 ";
 
 /// A config with these activations, each with what else is said of it.
-fn with(service: &str, activations: &[(&str, &str)]) -> String {
+pub(crate) fn with(service: &str, activations: &[(&str, &str)]) -> String {
     let mut config = format!("service: {{ http: {{ listen: 127.0.0.1:0 }}, {service} }}\n{HEAD}activations:\n");
     for (name, more) in activations {
         let _ = writeln!(
@@ -63,7 +63,7 @@ fn home(activations: &[(&str, &str)]) -> Home {
 }
 
 /// Writes `person`; another generation changes every record.
-fn people(home: &Home, number: usize, generation: usize) {
+pub(crate) fn people(home: &Home, number: usize, generation: usize) {
     let ids: Vec<i64> = (0..number as i64).collect();
     let names: Vec<String> = ids.iter().map(|id| format!("{id} {generation}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -71,16 +71,16 @@ fn people(home: &Home, number: usize, generation: usize) {
 }
 
 /// A service in this process.
-struct Live {
-    control: Control,
-    stop: CancellationToken,
+pub(crate) struct Live {
+    pub(crate) control: Control,
+    pub(crate) stop: CancellationToken,
     service: Option<Service>,
     running: Vec<JoinHandle<()>>,
 }
 
 impl Live {
     /// With nothing that runs publishes yet.
-    async fn idle(home: &Home) -> Self {
+    pub(crate) async fn idle(home: &Home) -> Self {
         let path = home.path("herald.yaml");
         let config = Arc::new(config::load(&path).unwrap());
         let publisher = Publisher::open(Arc::clone(&config)).await.unwrap();
@@ -96,25 +96,25 @@ impl Live {
         Self { control, stop, service: Some(service), running: vec![task] }
     }
 
-    async fn start(home: &Home) -> Self {
+    pub(crate) async fn start(home: &Home) -> Self {
         let mut live = Self::idle(home).await;
         live.run();
         live
     }
 
-    fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         let (service, stop) = (self.service.take().unwrap(), self.stop.clone());
         self.running.push(tokio::spawn(async move {
             service.run(stop).await;
         }));
     }
 
-    fn state(&self) -> State {
+    pub(crate) fn state(&self) -> State {
         self.control.publisher().state().clone()
     }
 
     /// The receipt of a publish once it has ended.
-    async fn ended(&self, id: Uuid) -> Receipt {
+    pub(crate) async fn ended(&self, id: Uuid) -> Receipt {
         let state = self.state();
         until("the publish has ended", async || {
             let receipt = state.receipt(id).await.unwrap().unwrap();
@@ -137,7 +137,7 @@ fn ops() -> Caller {
 }
 
 /// Waits until there is something.
-async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = so().await {
