@@ -22,4 +22,5 @@ mod service;
 mod simulation;
 mod state;
 mod support;
+mod traces;
 mod upkeep;

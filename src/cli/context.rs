@@ -11,6 +11,7 @@ use crate::{
     publish::{PublishError, Publisher},
     resolve::Fault,
     state::{AuditEntry, State},
+    telemetry::traces::TraceError,
 };
 
 /// A name this close to another is taken for a slip.
@@ -99,6 +100,11 @@ pub(super) async fn publisher_of(config: Config) -> Result<(Arc<Config>, Publish
     let config = Arc::new(config);
     let publisher = Publisher::open(Arc::clone(&config)).await?;
     Ok((config, publisher))
+}
+
+/// An environment that names no address of a collector.
+pub(super) fn untraced(error: TraceError) -> Stop {
+    Stop::usage(error.to_string(), "correct or unset OTEL_EXPORTER_OTLP_ENDPOINT")
 }
 
 /// Why a publish has no receipt.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     config::Config,
     publish::{PublishKind, Publisher, Request, Whom},
+    telemetry::traces,
 };
 
 pub(super) async fn run(global: &Global, args: Publish, output: Output) -> Result<Exit, Stop> {
@@ -62,8 +63,10 @@ async fn foreground(
     output: Output,
 ) -> Result<Exit, Stop> {
     let meter = Meter::new(output.progress());
+    let traces = traces::start(config.service.traces.as_ref()).map_err(context::untraced)?;
     let published = publisher.publish(request, &meter, cancel).await;
     drop(meter);
+    traces.stop().await;
     let receipt = published.map_err(|error| context::stopped(config, error))?;
     if output.json() {
         output.document(&receipt)?;

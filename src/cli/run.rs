@@ -22,7 +22,7 @@ use crate::{
     publish::{Failure, code},
     schedule::{Publishing, Service, Settings, SystemClock},
     state::ActivationLock,
-    telemetry::Metrics,
+    telemetry::{Metrics, traces},
 };
 
 /// Held while a service runs. No activation can have this name.
@@ -43,6 +43,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     if !faults.is_empty() {
         return Err(Stop::Config(faults));
     }
+    let traces = traces::start(config.service.traces.as_ref()).map_err(context::untraced)?;
     let stop = interrupt::token()?;
     let _lock = ActivationLock::acquire(&config.service.data_dir, LOCK, false).await?.ok_or_else(already)?;
     let departures = reload::Departures::of(&publisher).await.map_err(refused)?;
@@ -68,6 +69,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     hub.close();
     // A teardown stops at the next object, and answers under way are given.
     let _ = tokio::join!(teardowns, answering, alerting);
+    traces.stop().await;
     tracing::info!(publishes = published, "the service has stopped");
     if output.json() {
         output.document(&json!({ "publishes": published }))?;

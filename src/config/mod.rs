@@ -30,7 +30,7 @@ pub use load::{Surroundings, load, load_in, survey};
 pub use model::{
     Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,
     OnDelete, Origin, Part, Rapid, Refresh, Rule, Scope, Segment, SendOps, Service, Sql, Table, TableFormat, Take,
-    Target, Tls, Token,
+    Target, Tls, Token, Traces,
 };
 pub use places::Places;
 pub use problem::{Code, Problem, Problems};

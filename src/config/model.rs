@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 mod service;
 
-pub use service::{Alert, AlertEvent, AlertFormat, Http, Key, Scope, Service, Tls, Token};
+pub use service::{Alert, AlertEvent, AlertFormat, Http, Key, Scope, Service, Tls, Token, Traces};
 
 /// All that the config files say. Its `Debug` names the entries only: values may have come by `${file:}`.
 pub struct Config {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use herald_destinations::contract::Publication;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::{
     Failure, Ledger, Progress, code, crash, guards,
@@ -14,6 +15,7 @@ use crate::{
     config::Guards,
     resolve::Spooled,
     snapshot::{EncodedPartition, LayerWriter, PartitionEncoder},
+    telemetry::spans,
 };
 
 /// Bytes of batches that may wait for the guards; past them they are made again when the guards let go.
@@ -72,6 +74,14 @@ pub(super) enum Stopped {
     /// Sealed and perhaps committed in part, or staged and not removed: the next publish settles it before anything
     /// else.
     Unsettled(Failure),
+}
+
+impl Stopped {
+    /// Says in the span of what stopped why it did, by the code alone.
+    pub(super) fn tell(&self, span: &Span) {
+        let (Self::Blocked(failure) | Self::Failed(failure) | Self::Unsettled(failure)) = self;
+        spans::failed(span, &failure.code);
+    }
 }
 
 impl From<Failure> for Stopped {

@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use herald_destinations::contract::{Destination, Mode};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Failure, Phase, Progress, PublishKind, Receipt, Status, Vanished, code,
@@ -17,6 +18,7 @@ use crate::{
     resolve::{Fault, PublishPlan, Resolver},
     snapshot::{Keys, MemberKeys, SnapshotStore},
     state::{ActivationLock, ActivationState, NewPublish, State},
+    telemetry::{publish_span, spans},
 };
 
 /// A publish looks so often whether its activation is being deleted.
@@ -232,7 +234,7 @@ impl Publisher {
         receipt.attempts = 1;
         let definition = self.definition(activation, target)?;
         self.state.begin(&receipt, &self.identity(activation, target), &definition).await.map_err(Failure::from)?;
-        let span = crate::telemetry::publish_span(receipt.id, &receipt.activation);
+        let (span, traced) = (publish_span(receipt.id, &receipt.activation), spans::publish(&receipt));
         let (retries, of_some) = (activation.retry.into(), !matches!(looks, Looks::Everybody));
         let stop = cancel.child_token();
         let run = Run {
@@ -255,9 +257,14 @@ impl Publisher {
             }
             Ok::<_, PublishError>(receipt)
         };
-        let publish = tracing::Instrument::instrument(publish, span);
+        let publish = publish.instrument(span).instrument(traced.clone());
         let publish = Box::pin(async {
-            let receipt = publish.await?;
+            let ended = publish.await;
+            match &ended {
+                Ok(receipt) => spans::ended(&traced, receipt),
+                Err(_) => spans::failed(&traced, code::INTERNAL),
+            }
+            let receipt = ended?;
             // Some members alone are not yet what was there.
             if matches!(receipt.status, Status::Succeeded | Status::Partial) && !of_some {
                 self.leave_former_places(activation, target, Watch { progress, cancel: &stop }).await;

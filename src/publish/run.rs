@@ -3,8 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use herald_destinations::contract::{Destination, Retries, Ticket, Visibility};
+use herald_destinations::contract::{Destination, PublishContext, Retries, Ticket, Visibility};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Event, Failure, Ledger, Phase, Progress, PublishError, Publisher, Receipt, Status,
@@ -19,6 +20,7 @@ use crate::{
     resolve::{PublishPlan, Spooled},
     snapshot::{MemberKeys, identities},
     state::Looked,
+    telemetry::spans,
 };
 
 /// A publish under way.
@@ -95,6 +97,27 @@ impl Run<'_> {
     }
 
     async fn go(&mut self, receipt: &mut Receipt, ledger: &mut Ledger, spool: &Path) -> Result<Pending, Stopped> {
+        let span = spans::resolve();
+        let resolved = Box::pin(self.resolve(receipt, spool)).instrument(span.clone()).await;
+        match &resolved {
+            Ok((_, spooled, _)) => spans::number(&span, "herald.rows", spooled.rows()),
+            Err(stopped) => stopped.tell(&span),
+        }
+        // It ends here, not with the publish.
+        drop(span);
+        let (before, spooled, (destination, context)) = resolved?;
+        match destination.capabilities().visibility {
+            Visibility::AtCommit => self.stage(receipt, ledger, before, spooled, (destination, context)).await,
+            Visibility::AtWrite => self.send(receipt, ledger, before, spooled, (destination, context)).await,
+        }
+    }
+
+    /// Reads what is to be published, and what stands.
+    async fn resolve(
+        &mut self,
+        receipt: &mut Receipt,
+        spool: &Path,
+    ) -> Result<(Before, Spooled, (Arc<dyn Destination>, PublishContext)), Stopped> {
         self.members = match &self.looks {
             Looks::Everybody => None,
             Looks::Named(members) => Some(members.clone()),
@@ -112,10 +135,7 @@ impl Run<'_> {
         let spooled = self.spool(spool, before.buckets).await?;
         tracing::debug!(rows = spooled.rows(), "the sources are read");
         crash::point(crash::SPOOLED).await;
-        match destination.capabilities().visibility {
-            Visibility::AtCommit => self.stage(receipt, ledger, before, spooled, (destination, context)).await,
-            Visibility::AtWrite => self.send(receipt, ledger, before, spooled, (destination, context)).await,
-        }
+        Ok((before, spooled, (destination, context)))
     }
 
     /// Reads all sources to disk.

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use herald_destinations::contract::{Destination, Mode, PublishContext};
+use tracing::Instrument;
 
 use super::{
     Failure, Ledger, Phase, Publisher, Receipt, Status,
@@ -30,6 +31,7 @@ use crate::{
     resolve::Spooled,
     snapshot::{Answers, Columns, Layer, Pointer, Snapshot},
     state::Looked,
+    telemetry::spans,
 };
 
 impl Run<'_> {
@@ -52,7 +54,14 @@ impl Run<'_> {
         let how = How::AtOnce { again: receipt.mode == Mode::Full, gone };
         let work = self.work(receipt.sequence, &mut before, spooled, how)?;
 
-        let sending = self.compare(receipt, ledger, &work, held, events).await?;
+        let span = spans::delta();
+        let compared = self.compare(receipt, ledger, &work, held, events).instrument(span.clone()).await;
+        spans::number(&span, "herald.changes", ledger.sent());
+        if let Err(stopped) = &compared {
+            stopped.tell(&span);
+        }
+        drop(span);
+        let sending = compared?;
         self.plan.check_sources().await?;
         // Only what is sent whole has been read.
         let before = before.standing.map(|standing| standing.watermarks).unwrap_or_default();
@@ -74,7 +83,13 @@ impl Run<'_> {
 
         self.begins(ledger.sent());
         // From here on what was answered stands on record, and whatever fails, the next publish settles by it.
-        let sent = self.send_all(receipt, &work, destination, &context).await;
+        let span = spans::deliver();
+        spans::number(&span, "herald.sent", ledger.sent());
+        let sent = self.send_all(receipt, &work, destination, &context).instrument(span.clone()).await;
+        if let Err(failure) | Ok((_, Some(failure))) = &sent {
+            spans::failed(&span, &failure.code);
+        }
+        drop(span);
         let (answers, stopped) = sent.map_err(Stopped::Unsettled)?;
         drop(work);
         if let Some(failure) = &stopped
@@ -84,7 +99,8 @@ impl Run<'_> {
         }
         crash::point(crash::ALL_SENT).await;
         self.progress.phase(Phase::Committing, None);
-        let settled = self.publisher.settle_sent(receipt, &mut pending, &answers, stopped);
+        let settle = || self.publisher.settle_sent(receipt, &mut pending, &answers, stopped);
+        let settled = spans::commit().in_scope(settle);
         settled.map_err(Stopped::Unsettled)?;
         crash::point(crash::SETTLED).await;
         Ok(pending)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use herald_destinations::contract::{Account, Destination, PublishContext, Ticket};
+use tracing::Instrument;
 
 use super::{
     Ledger, Phase, Receipt,
@@ -17,6 +18,7 @@ use crate::{
     publish::Failure,
     resolve::Spooled,
     snapshot::{Columns, LayerWriter, Snapshot},
+    telemetry::spans,
 };
 
 impl Run<'_> {
@@ -44,10 +46,17 @@ impl Run<'_> {
         crash::point(crash::TICKET_STORED).await;
         self.begins(work.spooled.rows());
         let walk = self.walk(&work, held, receipt.override_reason.is_none());
-        let (sealed, gained) = match self.deliver(destination, &context, walk, &mut layer, ledger).await {
+        let span = spans::deliver();
+        let delivered = self.deliver(destination, &context, walk, &mut layer, ledger).instrument(span.clone()).await;
+        spans::number(&span, "herald.sent", ledger.sent());
+        let (sealed, gained) = match delivered {
             Ok(sealed) => sealed,
-            Err(stopped) => return Err(discarded(destination, &ticket, stopped).await),
+            Err(stopped) => {
+                stopped.tell(&span);
+                return Err(discarded(destination, &ticket, stopped).await);
+            }
         };
+        drop(span);
         crash::point(crash::SEALED).await;
         drop(work);
         let sequence = before.standing.as_ref().and_then(|standing| standing.sequence);
@@ -66,7 +75,13 @@ impl Run<'_> {
         }
         crash::point(crash::SEAL_STORED).await;
         self.progress.phase(Phase::Committing, None);
-        match commit(destination, &sealed, receipt, &pending).await {
+        let span = spans::commit();
+        let committed = commit(destination, &sealed, receipt, &pending).instrument(span.clone()).await;
+        if let Err(failure) = &committed {
+            spans::failed(&span, &failure.code);
+        }
+        drop(span);
+        match committed {
             Ok(()) => {
                 crash::point(crash::COMMITTED).await;
                 Ok(pending)

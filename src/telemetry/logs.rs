@@ -3,10 +3,12 @@
 use std::io::IsTerminal;
 
 use tracing::{Span, Subscriber, error_span};
-use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry, registry::LookupSpan, util::SubscriberInitExt,
+};
 use uuid::Uuid;
 
-use super::terminal::Stderr;
+use super::{terminal::Stderr, traces};
 
 /// The variable that says what is logged: a level (`debug`), or directives as in
 /// `info,herald::publish=trace,aws_sdk_s3=debug`.
@@ -38,8 +40,12 @@ pub struct LogError(String);
 pub fn init(format: LogFormat, quiet: bool) -> Result<(), LogError> {
     let asked = std::env::var(VARIABLE).unwrap_or_default();
     let filter = filter(&asked, if quiet { "warn" } else { "info" })?;
+    let (traced, handle) = traces::layer();
+    let lines = lines(format, std::io::stderr().is_terminal(), Stderr).with_filter(filter);
     // Fails only when logging has been started already.
-    let _ = subscriber(format, filter, std::io::stderr().is_terminal(), Stderr).try_init();
+    if registry().with(traced).with(lines).try_init().is_ok() {
+        traces::fill_later(handle);
+    }
     Ok(())
 }
 
@@ -64,16 +70,17 @@ fn filter(asked: &str, level: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::builder().parse(directives.join(",")).map_err(|error| LogError(error.to_string()))
 }
 
-fn subscriber<W>(format: LogFormat, filter: EnvFilter, ansi: bool, writer: W) -> impl Subscriber + Send + Sync
+/// What writes log lines.
+fn lines<S, W>(format: LogFormat, ansi: bool, writer: W) -> Box<dyn Layer<S> + Send + Sync>
 where
+    S: Subscriber + for<'span> LookupSpan<'span>,
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    let lines = match format {
+    match format {
         LogFormat::Text => lines.with_target(false).with_ansi(ansi).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).with_span_list(false).boxed(),
-    };
-    registry().with(filter).with(lines)
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +90,10 @@ mod tests {
         sync::{Arc, Mutex},
     };
 
-    use super::{LogFormat, filter, publish_span, subscriber};
+    use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
+
+    use super::{LogFormat, filter, lines, publish_span};
+    use crate::telemetry::{spans, traces};
 
     #[derive(Clone, Default)]
     struct Page(Arc<Mutex<Vec<u8>>>);
@@ -103,7 +113,8 @@ mod tests {
         let page = Page::default();
         let writer = page.clone();
         let filter = filter(asked, level).unwrap();
-        tracing::subscriber::with_default(subscriber(format, filter, false, move || writer.clone()), log);
+        let lines = lines(format, false, move || writer.clone()).with_filter(filter);
+        tracing::subscriber::with_default(registry().with(traces::layer().0).with(lines), log);
         let written = page.0.lock().unwrap().clone();
         String::from_utf8(written).unwrap()
     }
@@ -111,9 +122,11 @@ mod tests {
     #[test]
     fn lines_of_a_publish_carry_its_id() {
         let id = uuid::Uuid::now_v7();
-        let publish = || publish_span(id, "gold").in_scope(|| tracing::warn!(rows = 7, "slow target"));
+        // Spans of traces do not show, at whatever level.
+        let warn = || spans::deliver().in_scope(|| tracing::warn!(rows = 7, "slow target"));
+        let publish = || publish_span(id, "gold").in_scope(warn);
 
-        let text = logged(LogFormat::Text, "", "warn", publish);
+        let text = logged(LogFormat::Text, "trace", "warn", publish);
         assert!(text.contains(&format!("publish{{id={id} activation=\"gold\"}}: slow target rows=7")), "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
 

@@ -122,3 +122,31 @@ fn what_does_not_fit_is_refused_at_its_key() {
         assert_eq!(lines, [expected], "{service}");
     }
 }
+
+#[test]
+fn traces_are_read_and_their_headers_are_kept_secret() {
+    let traces =
+        "traces: { endpoint: 'http://collector:4318/', headers: { authorization: 'Bearer c-a-n-a-r-y' }, sample: 25% }";
+    let service = small("  data_dir: ./data\n", &format!("  {traces}\n")).config().service;
+    let shown = format!("{service:?}");
+    assert!(!shown.contains("c-a-n-a-r-y"), "{shown}");
+    let traces = service.traces.unwrap();
+    assert_eq!((traces.endpoint.as_str(), traces.sample), ("http://collector:4318/v1/traces", Some(0.25)));
+    assert_eq!(traces.headers[0].0, "authorization");
+    let whole = small("  data_dir: ./data\n", "  traces: { endpoint: 'https://c/otlp/v1/traces' }\n").config().service;
+    assert_eq!(whole.traces.unwrap().endpoint, "https://c/otlp/v1/traces");
+}
+
+#[test]
+fn traces_to_nowhere_and_headers_that_are_none_are_refused() {
+    let wrong =
+        "invalid_value: service.traces.endpoint: the URL of a collector is wanted, such as http://collector:4318";
+    for endpoint in ["collector:4318", "ftp://collector", "http://collector?x=1", "no url"] {
+        let found = faults(&format!("traces: {{ endpoint: '{endpoint}' }}"));
+        assert_eq!(found.len(), 1, "{endpoint}: {found:?}");
+        assert!(found[0].ends_with(wrong), "{endpoint}: {found:?}");
+    }
+    let found = faults("traces: { endpoint: 'http://c', headers: { 'a b': c-a-n-a-r-y } }");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].contains("can't be sent as a header") && !found[0].contains("c-a-n-a-r-y"), "{found:?}");
+}

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeSet, net::IpAddr, path::Path};
 
+use axum::http::{HeaderName, HeaderValue, Uri};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Alert, AlertFormat, Code, Http, Key, Service, Tls, Token, raw};
+use crate::config::{Alert, AlertFormat, Code, Http, Key, Service, Tls, Token, Traces, raw};
 
 /// Least memory that a publish can work in, in bytes.
 const LEAST_MEMORY: u64 = 16 << 20;
@@ -36,6 +37,7 @@ impl Lowering<'_> {
             watch: raw.watch.unwrap_or(true),
             http: self.http(raw.http.unwrap_or_default()),
             alerts: raw.alerts.into_iter().flatten().enumerate().map(|(index, raw)| self.alert(index, raw)).collect(),
+            traces: raw.traces.map(|raw| self.traces(raw)),
         }
     }
 
@@ -122,6 +124,27 @@ impl Lowering<'_> {
             self.fault_with(&at, Code::MissingKey, "PagerDuty wants a routing key", remedy);
         }
         Alert { url: raw.url.0, key, format: raw.format, when: raw.when }
+    }
+
+    fn traces(&mut self, raw: raw::Traces) -> Traces {
+        let web = |uri: Uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none();
+        if !raw.endpoint.parse::<Uri>().is_ok_and(web) {
+            let message = "the URL of a collector is wanted, such as http://collector:4318";
+            self.fault("service.traces.endpoint", Code::InvalidValue, message);
+        }
+        // Whoever copies the whole address means the same.
+        let base = raw.endpoint.trim_end_matches('/').trim_end_matches("/v1/traces");
+        let mut headers = Vec::new();
+        for (name, raw::Secret(value)) in raw.headers.into_iter().flatten() {
+            let fits = name.parse::<HeaderName>().is_ok() && HeaderValue::from_str(value.expose_secret()).is_ok();
+            if !fits {
+                let at = self.places.find("service.traces.headers").cloned();
+                let message = "service.traces.headers: a name or a value can't be sent as a header";
+                self.push(crate::config::Problem::new(at, Code::InvalidValue, message.to_owned()));
+            }
+            headers.push((name, value));
+        }
+        Traces { endpoint: format!("{base}/v1/traces"), headers, sample: raw.sample.map(|share| share.0) }
     }
 }
 

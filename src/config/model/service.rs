@@ -25,6 +25,19 @@ pub struct Service {
     pub http: Http,
     /// Who is told when a publish goes wrong.
     pub alerts: Vec<Alert>,
+    /// Where traces go; `None`: where the environment says, if anywhere.
+    pub traces: Option<Traces>,
+}
+
+/// Where traces go.
+#[derive(Debug, Clone)]
+pub struct Traces {
+    /// An http or https URL, whole.
+    pub endpoint: String,
+    /// Headers of every request by name; each is a valid one.
+    pub headers: Vec<(String, SecretString)>,
+    /// Share of the publishes that are traced, 0 to 1; `None`: what the environment says, or all.
+    pub sample: Option<f64>,
 }
 
 /// API, dashboard and metrics.

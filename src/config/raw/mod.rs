@@ -16,9 +16,9 @@ use serde::Deserialize;
 pub(super) use activation::{Activation, Attribute, Guards, OnDelete, Rapid, Refresh, SendOp};
 pub(super) use files::{Csv, Encrypt, Files, Keep, Layout};
 pub(super) use segment::{Inline, Limit, Part, Segment};
-pub(super) use service::{Alert, Http, Service};
+pub(super) use service::{Alert, Http, Service, Traces};
 pub(super) use source::{Source, Table};
-pub(super) use text::{OneOrMany, Ordered};
+pub(super) use text::{OneOrMany, Ordered, Secret};
 
 /// A Herald config: what to publish, from where, to where, and when. A folder of such files is merged;
 /// any file may hold any of these maps.

@@ -1,9 +1,11 @@
 //! The `service` map.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::text::{Secret, Size};
+use super::text::{Ratio, Secret, Size};
 
 /// The process itself.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -29,6 +31,21 @@ pub(in crate::config) struct Service {
     pub(in crate::config) watch: Option<bool>,
     /// Who is told when a publish goes wrong.
     pub(in crate::config) alerts: Option<Vec<Alert>>,
+    /// Sends traces of publishes to a collector. Default: none, unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set.
+    pub(in crate::config) traces: Option<Traces>,
+}
+
+/// Where traces go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct Traces {
+    /// Base address of a collector that takes OTLP over HTTP, such as `http://collector:4318`; `/v1/traces` is appended.
+    #[schemars(length(min = 1))]
+    pub(in crate::config) endpoint: String,
+    /// Headers of every request, such as a token; secrets.
+    pub(in crate::config) headers: Option<BTreeMap<String, Secret>>,
+    /// Share of the publishes that are traced. Default: `100%`, or what `OTEL_TRACES_SAMPLER` says.
+    pub(in crate::config) sample: Option<Ratio>,
 }
 
 /// What resolves members and attributes.
