@@ -82,7 +82,7 @@ fn login_page(said: &str) -> String {
 }
 
 const PAGE: &str = "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-<meta name=\"viewport\" content=\"width=device-width\"><title>Herald: log in</title></head>\n\
+<meta name=\"viewport\" content=\"width=device-width\"><title>Herald: log in</title><link rel=\"icon\" href=\"data:,\"></head>\n\
 <body><main><h1>Herald</h1>\n{said}<form method=\"post\" action=\"/login\">\
 <p><label for=\"token\">Token</label> <input id=\"token\" name=\"token\" type=\"password\" \
 autocomplete=\"current-password\" required autofocus></p>\

@@ -1,25 +1,18 @@
 //! The way of a user: two activations, a rapid publish seen live, a target that breaks and is mended, and one that is gone
 //! from the config and from the target.
 
-use std::{
-    fs,
-    process::{Child, Stdio},
-    sync::{Arc, Mutex},
-};
+use std::{fs, sync::Arc};
 
 use arrow::array::{ArrayRef, TimestampMicrosecondArray};
 use chrono::Utc;
-use futures::StreamExt;
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
-use super::until;
+use super::{Run, TOKEN, until};
 use crate::{
     publishing::{integers, words},
     support::{Home, files},
 };
-
-const TOKEN: &str = "a-token-of-the-walk";
 
 fn config(alerts: &str, gold: bool) -> String {
     let gold = if gold {
@@ -67,79 +60,6 @@ fn people(home: &Home, name: &str) {
     let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"));
     let columns = vec![("id", integers(&ids)), ("name", words(&names)), ("tier", words(&tiers)), ("updated_at", times)];
     home.table("person", columns);
-}
-
-/// `herald run`; killed when dropped.
-struct Run {
-    child: Child,
-    base: String,
-    client: reqwest::Client,
-}
-
-impl Run {
-    async fn start(home: &Home) -> Self {
-        let log = home.path("run.log");
-        let child =
-            home.command(&["run"]).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap()).spawn().unwrap();
-        let base = until("the service listens", async || {
-            let log = fs::read_to_string(&log).unwrap();
-            let line = log.lines().find(|line| line.contains("the service listens"))?;
-            let address = line.split("address=").nth(1)?.split(' ').next()?;
-            Some(format!("http://{address}"))
-        })
-        .await;
-        Self { child, base, client: reqwest::Client::new() }
-    }
-
-    async fn get(&self, path: &str) -> String {
-        let answer = self.client.get(format!("{}{path}", self.base)).bearer_auth(TOKEN).send().await.unwrap();
-        assert!(answer.status().is_success(), "{path}: {}", answer.status());
-        answer.text().await.unwrap()
-    }
-
-    async fn json(&self, path: &str) -> Value {
-        serde_json::from_str(&self.get(path).await).unwrap()
-    }
-
-    /// Asks for a publish; the receipt once it has ended.
-    async fn publish(&self, activation: &str, body: Value) -> Value {
-        let request = self.client.post(format!("{}/v1/activations/{activation}/publishes", self.base));
-        let request = request.bearer_auth(TOKEN).header("content-type", "application/json").body(body.to_string());
-        let answer = request.send().await.unwrap();
-        assert_eq!(answer.status(), 202, "{activation}");
-        let location = answer.headers()["location"].to_str().unwrap().to_owned();
-        until("the publish has ended", async || {
-            let receipt = self.json(&location).await;
-            (!["queued", "running"].contains(&receipt["status"].as_str().unwrap())).then_some(receipt)
-        })
-        .await
-    }
-
-    /// What is told as it happens, from now on.
-    async fn events(&self) -> Arc<Mutex<String>> {
-        let answer = self.client.get(format!("{}/v1/events", self.base)).bearer_auth(TOKEN).send().await.unwrap();
-        let heard = Arc::<Mutex<String>>::default();
-        let hearing = Arc::clone(&heard);
-        tokio::spawn(async move {
-            let mut news = answer.bytes_stream();
-            while let Some(Ok(more)) = news.next().await {
-                hearing.lock().unwrap().push_str(std::str::from_utf8(&more).unwrap());
-            }
-        });
-        heard
-    }
-
-    async fn metric(&self, name: &str) -> Option<f64> {
-        let text = self.get("/metrics").await;
-        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// What was posted about an activation: event and state.
