@@ -6,6 +6,7 @@
 //!           records             snapshot or go    parts      in one transaction
 //! ```
 
+pub mod alerts;
 pub mod cli;
 pub mod config;
 pub mod control;

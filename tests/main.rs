@@ -21,4 +21,5 @@ mod service;
 mod simulation;
 mod state;
 mod support;
+mod telemetry;
 mod upkeep;

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     body::Body,
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -65,7 +65,11 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
     }
-    let (status, ms) = (response.status().as_u16(), began.elapsed().as_millis());
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    // A method may be any word; each would be a series.
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
+    server.scrape.count(&route, if known.contains(&method) { method.as_str() } else { "other" }, status, took);
+    let ms = took.as_millis();
     span.in_scope(|| {
         // Probes come every few seconds, and would drown the rest.
         if matches!(route.as_str(), "/healthz" | "/readyz" | "/metrics") && status < 400 {

@@ -1,6 +1,6 @@
 //! Whether the service lives and is ready, its metrics, and the description of all this.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -14,12 +14,30 @@ use super::{Server, openapi, problem::Problem};
 
 /// Writes the metrics as Prometheus reads them.
 #[derive(Clone)]
-pub struct Scrape(Arc<dyn Fn() -> String + Send + Sync>);
+pub struct Scrape {
+    render: Arc<dyn Fn() -> String + Send + Sync>,
+    count: Option<Arc<Count>>,
+}
+
+/// Is told of a request: the pattern of its route, its method, the status of its answer, and how long that took.
+type Count = dyn Fn(&str, &str, u16, Duration) + Send + Sync;
 
 impl Scrape {
     /// What writes them.
     pub fn new(render: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self(Arc::new(render))
+        Self { render: Arc::new(render), count: None }
+    }
+
+    /// What is told of each request that was answered: route, method, status, time.
+    #[must_use]
+    pub fn counting(self, count: impl Fn(&str, &str, u16, Duration) + Send + Sync + 'static) -> Self {
+        Self { count: Some(Arc::new(count)), ..self }
+    }
+
+    pub(super) fn count(&self, route: &str, method: &str, status: u16, took: Duration) {
+        if let Some(count) = &self.count {
+            count(route, method, status, took);
+        }
     }
 }
 
@@ -51,7 +69,7 @@ pub(super) async fn readyz(State(server): State<Server>) -> Result<Json<Value>, 
     responses((status = 200, description = "Metrics.", body = String, content_type = "text/plain")))]
 pub(super) async fn metrics(State(server): State<Server>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-    ([(header::CONTENT_TYPE, kind)], (server.scrape.0)()).into_response()
+    ([(header::CONTENT_TYPE, kind)], (server.scrape.render)()).into_response()
 }
 
 /// This description.

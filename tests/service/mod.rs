@@ -15,10 +15,10 @@ use herald::{
     config,
     control::{Caller, Control},
     publish::{Publisher, Receipt, Status},
-    schedule::{Publishing, Service, Settings, SystemClock},
+    schedule::{Load, Publishing, Service, Settings, SystemClock},
     state::State,
 };
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -61,7 +61,7 @@ fn home(activations: &[(&str, &str)]) -> Home {
 }
 
 /// Writes `person`; another generation changes every record.
-fn people(home: &Home, number: usize, generation: usize) {
+pub(crate) fn people(home: &Home, number: usize, generation: usize) {
     let ids: Vec<i64> = (0..number as i64).collect();
     let names: Vec<String> = ids.iter().map(|id| format!("{id} {generation}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -69,9 +69,11 @@ fn people(home: &Home, number: usize, generation: usize) {
 }
 
 /// A service in this process.
-struct Live {
-    control: Control,
-    stop: CancellationToken,
+pub(crate) struct Live {
+    pub(crate) control: Control,
+    /// What its scheduler has to do.
+    pub(crate) load: watch::Receiver<Load>,
+    pub(crate) stop: CancellationToken,
     service: Option<Service>,
     running: Vec<JoinHandle<()>>,
 }
@@ -91,10 +93,11 @@ impl Live {
         let service = Service::new(&config, runner, Arc::new(SystemClock), settings).await.unwrap();
         let stop = CancellationToken::new();
         let (control, task) = Control::start(path, publisher, service.scheduler(), stop.clone()).await.unwrap();
-        Self { control, stop, service: Some(service), running: vec![task] }
+        let load = service.load();
+        Self { control, load, stop, service: Some(service), running: vec![task] }
     }
 
-    async fn start(home: &Home) -> Self {
+    pub(crate) async fn start(home: &Home) -> Self {
         let mut live = Self::idle(home).await;
         live.run();
         live
@@ -112,7 +115,7 @@ impl Live {
     }
 
     /// The receipt of a publish once it has ended.
-    async fn ended(&self, id: Uuid) -> Receipt {
+    pub(crate) async fn ended(&self, id: Uuid) -> Receipt {
         let state = self.state();
         until("the publish has ended", async || {
             let receipt = state.receipt(id).await.unwrap().unwrap();
@@ -121,7 +124,7 @@ impl Live {
         .await
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.stop.cancel();
         drop(self.service.take());
         for task in self.running {
@@ -130,12 +133,12 @@ impl Live {
     }
 }
 
-fn ops() -> Caller {
+pub(crate) fn ops() -> Caller {
     Caller::machine("ops")
 }
 
 /// Waits until there is something.
-async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut so: impl AsyncFnMut() -> Option<T>) -> T {
     let started = Instant::now();
     loop {
         if let Some(found) = so().await {

@@ -7,7 +7,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Alert, Code, Http, Key, Service, Tls, Token, raw};
+use crate::config::{Alert, AlertFormat, Code, Http, Key, Service, Tls, Token, raw};
 
 /// Least memory that a publish can work in, in bytes.
 const LEAST_MEMORY: u64 = 16 << 20;
@@ -104,19 +104,44 @@ impl Lowering<'_> {
             cert: self.local_path("service.http.tls.cert", &tls.cert),
             key: self.local_path("service.http.tls.key", &tls.key),
         });
-        Http { listen, tokens, tls }
+        if let Some(url) = &raw.url
+            && !is_web(url)
+        {
+            self.fault("service.http.url", Code::InvalidValue, "a URL such as https://herald.example.com is wanted");
+        }
+        Http { url: raw.url, listen, tokens, tls }
     }
 
     fn alert(&mut self, index: usize, raw: raw::Alert) -> Alert {
         let url = raw.url.0.expose_secret();
-        if !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !is_web(url) {
             let at = format!("service.alerts[{index}].url");
             let place = self.places.find(&at).cloned();
             let message = format!("{at}: a URL that starts with https:// is wanted");
             self.push(crate::config::Problem::new(place, Code::InvalidValue, message));
         }
-        Alert { url: raw.url.0, format: raw.format, when: raw.when }
+        let at = format!("service.alerts[{index}].key");
+        let given = raw.key.as_ref().is_some_and(|key| !key.0.expose_secret().trim().is_empty());
+        let fault = match raw.format {
+            AlertFormat::Pagerduty if !given && !self.dropped(&at, &raw.key) => {
+                Some((Code::MissingKey, "`pagerduty` needs `key`, the routing key of the service there"))
+            }
+            AlertFormat::Webhook | AlertFormat::Slack if raw.key.is_some() => {
+                Some((Code::Conflict, "`key` is of `pagerduty` alone"))
+            }
+            _ => None,
+        };
+        if let Some((code, message)) = fault {
+            let format = format!("service.alerts[{index}].format");
+            let place = self.places.find(&at).or_else(|| self.places.find(&format)).cloned();
+            self.push(crate::config::Problem::new(place, code, format!("{at}: {message}")));
+        }
+        Alert { url: raw.url.0, format: raw.format, key: raw.key.map(|key| key.0), when: raw.when }
     }
+}
+
+fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 /// `None`: no address and port.

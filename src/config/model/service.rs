@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The `service` map.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Service {
 /// API, dashboard and metrics.
 #[derive(Debug, Clone)]
 pub struct Http {
+    /// Where people reach it, for links: an http or https URL.
+    pub url: Option<String>,
     /// `host:port`; without tokens a loopback address.
     pub listen: String,
     /// Who may do what; none: everybody who reaches the address may do everything. No token is empty.
@@ -77,6 +79,8 @@ pub struct Alert {
     pub url: SecretString,
     /// What is posted.
     pub format: AlertFormat,
+    /// The routing key; PagerDuty alone has one, always.
+    pub key: Option<SecretString>,
     /// On what.
     pub when: Vec<AlertEvent>,
 }
@@ -93,9 +97,20 @@ pub enum AlertFormat {
     Pagerduty,
 }
 
+impl AlertFormat {
+    /// The word of the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::Slack => "slack",
+            Self::Pagerduty => "pagerduty",
+        }
+    }
+}
+
 /// What an alert is posted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum AlertEvent {
     /// A publish failed.
     Failed,
@@ -105,6 +120,27 @@ pub enum AlertEvent {
     Blocked,
     /// The last good publish is older than `freshness`.
     Lag,
+    /// Records were refused for good.
+    DeadLetters,
+    /// A reload was refused.
+    Config,
+    /// A teardown failed.
+    Teardown,
+}
+
+impl AlertEvent {
+    /// The word of the config.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Partial => "partial",
+            Self::Blocked => "blocked",
+            Self::Lag => "lag",
+            Self::DeadLetters => "dead_letters",
+            Self::Config => "config",
+            Self::Teardown => "teardown",
+        }
+    }
 }
 
 /// A 32-byte key that no output ever shows.
