@@ -25,6 +25,7 @@ use crate::{
     control::Control,
     fleet,
     publish::{Event, Observer, Receipt, Status},
+    state,
     telemetry::Metrics,
 };
 
@@ -51,7 +52,13 @@ pub fn start(control: &Control, metrics: &Metrics) -> Alerts {
     publisher.state().observers().add(std::sync::Arc::new(Noting { sender, metrics: metrics.clone() }));
     let memory = publisher.config().service.data_dir.join(MEMORY);
     let stop = CancellationToken::new();
-    let watch = Watch { control: control.clone(), posts: Posts::new(metrics.clone()), memory, judge: Judge::default() };
+    let watch = Watch {
+        control: control.clone(),
+        others: None,
+        posts: Posts::new(metrics.clone()),
+        memory,
+        judge: Judge::default(),
+    };
     let task = tokio::spawn(watch.run(receipts, stop.clone()));
     Alerts { stop, task }
 }
@@ -87,6 +94,8 @@ impl Observer for Noting {
 
 struct Watch {
     control: Control,
+    /// Sees what commands publish beside the service.
+    others: Option<state::Watch>,
     posts: Posts,
     memory: PathBuf,
     judge: Judge,
@@ -95,6 +104,10 @@ struct Watch {
 impl Watch {
     async fn run(mut self, mut receipts: mpsc::Receiver<Box<Receipt>>, stop: CancellationToken) {
         self.judge = Judge::remembering(memory::read(&self.memory));
+        match self.control.publisher().state().watch().await {
+            Ok(watch) => self.others = Some(watch),
+            Err(error) => tracing::warn!(%error, "alerts do not see what commands publish beside the service"),
+        }
         self.look(true).await;
         loop {
             tokio::select! {
@@ -128,6 +141,13 @@ impl Watch {
                 self.judge.stand(&standings, Utc::now());
             }
             Err(error) => tracing::warn!(%error, "alerts could not see how activations stand"),
+        }
+        if let Some(others) = &mut self.others {
+            // Those of the service itself are among them: judged again in their order, they change nothing.
+            match others.news().await {
+                Ok(news) => news.receipts.iter().for_each(|receipt| self.judge.ended(receipt)),
+                Err(error) => tracing::warn!(%error, "alerts could not see what else was published"),
+            }
         }
         let refused = self.control.reloads().borrow().last_refused;
         self.judge.reloads(refused, Utc::now());

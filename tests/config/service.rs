@@ -118,7 +118,7 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "alerts: [{ url: https://x, format: pagerduty, when: [lag] }]",
-            "2:38: missing_key: service.alerts[0].key: `pagerduty` needs `key`, the routing key of the service there",
+            "2:12: missing_key: service.alerts[0].key: `pagerduty` needs `key`, the routing key of the service there",
         ),
         (
             "alerts: [{ url: https://x, format: slack, key: k, when: [lag] }]",

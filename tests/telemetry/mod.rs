@@ -36,7 +36,7 @@ targets:
   hook: {{ type: webhook, url: '{receiver}/in' }}
 activations:
   files: {{ segment: everyone, target: out, refresh: {{ manual: true }}, freshness: 1s, attributes: {{ id: id, name: name }}, guards: {{ max_removed: 100% }} }}
-  few: {{ segment: everyone, target: out, refresh: {{ manual: true }}, attributes: {{ id: id, name: name }}, guards: {{ max_members: 5 }}, files: {{ path: 'few/{{publish}}' }} }}
+  few: {{ segment: everyone, target: out, refresh: {{ manual: true }}, attributes: {{ id: id, name: name }}, guards: {{ max_members: 5 }} }}
   events: {{ segment: everyone, target: hook, refresh: {{ manual: true }}, mode: incremental, attributes: {{ id: id, name: name }}, guards: {{ max_removed: 100% }} }}
 "
     )

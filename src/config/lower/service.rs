@@ -132,8 +132,7 @@ impl Lowering<'_> {
             _ => None,
         };
         if let Some((code, message)) = fault {
-            let format = format!("service.alerts[{index}].format");
-            let place = self.places.find(&at).or_else(|| self.places.find(&format)).cloned();
+            let place = self.places.find(&at).cloned();
             self.push(crate::config::Problem::new(place, code, format!("{at}: {message}")));
         }
         Alert { url: raw.url.0, format: raw.format, key: raw.key.map(|key| key.0), when: raw.when }
