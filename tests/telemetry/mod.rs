@@ -34,7 +34,9 @@ segments: {{ everyone: {{ from: person, where: 'true' }} }}
 targets:
   out: {{ type: local, path: ./out }}
   hook: {{ type: webhook, url: '{receiver}/in' }}
+  nobody: {{ type: webhook, url: '{receiver}/nobody' }}
 activations:
+  lost: {{ segment: everyone, target: nobody, refresh: {{ manual: true }}, mode: incremental, attributes: {{ id: id, name: name }} }}
   files: {{ segment: everyone, target: out, refresh: {{ manual: true }}, freshness: 1s, attributes: {{ id: id, name: name }}, guards: {{ max_removed: 100% }} }}
   few: {{ segment: everyone, target: out, refresh: {{ manual: true }}, attributes: {{ id: id, name: name }}, guards: {{ max_members: 5 }} }}
   events: {{ segment: everyone, target: hook, refresh: {{ manual: true }}, mode: incremental, attributes: {{ id: id, name: name }}, guards: {{ max_removed: 100% }} }}
