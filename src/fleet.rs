@@ -34,6 +34,9 @@ pub struct Standing {
     /// Whether the lag is past the activation's `freshness`.
     #[serde(skip)]
     pub late: bool,
+    /// The activation's `freshness`.
+    #[serde(skip)]
+    pub freshness: Option<Duration>,
 }
 
 /// Every activation of the config, and every other one on record, by name. One query, however many there are.
@@ -80,5 +83,6 @@ fn standing(config: &Config, name: String, row: Option<StandingRow>, now: DateTi
         next,
         lag_seconds: lag.as_ref().map(Duration::as_secs),
         late: lag.zip(freshness).is_some_and(|(lag, freshness)| lag > freshness),
+        freshness,
     }
 }

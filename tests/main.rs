@@ -22,5 +22,6 @@ mod service;
 mod simulation;
 mod state;
 mod support;
+mod telemetry;
 mod traces;
 mod upkeep;

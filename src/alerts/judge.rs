@@ -1,325 +1,277 @@
-//! What fires and what is over. No clock, no I/O: it is told what happened, and says what to tell.
+//! What is the case, and who is to be told of it: no clock of its own, no I/O.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
-    config::{AlertEvent, Config},
+    config::AlertEvent,
     fleet::Standing,
     publish::{PublishKind, Receipt, Status},
 };
 
-/// What still fires is told again after this.
-const REMINDED_AFTER: TimeDelta = TimeDelta::hours(24);
-/// Keys that end within this are told of.
-const EXPIRES_SOON: TimeDelta = TimeDelta::days(14);
+/// What goes on is told again after so long, at the earliest.
+const REMINDER: TimeDelta = TimeDelta::hours(24);
 
-/// Which turn things took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// It began, or still is so.
-    Firing,
-    /// It is over.
-    Resolved,
+/// Of what, and of which activation; `None`: of the whole service.
+type Subject = (AlertEvent, Option<String>);
+
+/// Something that is wrong, from when it began until it is over.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Condition {
+    /// What is wrong.
+    pub(super) event: AlertEvent,
+    /// Name of the activation; `None`: it is about the service.
+    pub(super) activation: Option<String>,
+    /// When it was first seen.
+    pub(super) since: DateTime<Utc>,
+    /// One sentence.
+    pub(super) summary: String,
+    /// What to do, where something is known.
+    pub(super) remedy: Option<String>,
+    /// Of the newest publish that went so, without its files.
+    pub(super) receipt: Option<Value>,
 }
 
-impl Turn {
-    /// The word in messages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Firing => "firing",
-            Self::Resolved => "resolved",
-        }
-    }
+/// One message.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Notice {
+    /// What it is about.
+    pub(super) condition: Condition,
+    /// Whether it is over.
+    pub(super) resolved: bool,
+    /// Whether it was told before.
+    pub(super) reminder: bool,
+    /// When it was decided.
+    pub(super) at: DateTime<Utc>,
 }
 
-/// Something to be told.
-#[derive(Debug, Clone)]
-pub struct Notice {
-    /// What is the matter.
-    pub event: AlertEvent,
-    /// Whether it began or is over.
-    pub turn: Turn,
-    /// Name of the activation; `None`: of the service itself.
-    pub activation: Option<String>,
-    /// Name of its target.
-    pub target: Option<String>,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// What happened, in one line.
-    pub message: String,
-    /// What to do.
-    pub remedy: Option<String>,
-    /// The publish that it is about.
-    pub receipt: Option<Box<Receipt>>,
+/// What outlives the process.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Memory {
+    firing: Vec<Condition>,
+    told: Vec<(String, Condition, DateTime<Utc>)>,
 }
 
-/// Of an activation, or of the service, and what is the matter.
-type Matter = (Option<String>, AlertEvent);
-
-/// Knows what fires.
+/// What is firing, and who was told of what, when.
 #[derive(Debug, Default)]
-pub struct Judge {
-    /// When each was last told.
-    firing: BTreeMap<Matter, DateTime<Utc>>,
+pub(super) struct Judge {
+    firing: BTreeMap<Subject, Condition>,
+    /// By alert.
+    told: BTreeMap<String, BTreeMap<Subject, (Condition, DateTime<Utc>)>>,
+    changed: bool,
 }
 
 impl Judge {
-    /// A publish has ended.
-    pub fn ended(&mut self, receipt: &Receipt, now: DateTime<Utc>) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        let fires: &[AlertEvent] = match (receipt.kind, receipt.status) {
-            (PublishKind::Recovery, _) | (_, Status::Cancelled | Status::Queued | Status::Running) => return notices,
-            (PublishKind::Teardown, Status::Failed) => &[AlertEvent::Teardown],
-            (PublishKind::Teardown, _) => &[],
-            (_, Status::Failed) => &[AlertEvent::Failed],
-            (_, Status::Blocked) => &[AlertEvent::Blocked],
-            (_, Status::Partial) => &[AlertEvent::Partial],
-            (_, Status::Succeeded) => &[],
-        };
-        let over: &[AlertEvent] = match (receipt.kind, receipt.status) {
-            (PublishKind::Teardown, Status::Succeeded) => &[AlertEvent::Teardown],
-            (PublishKind::Teardown, _) => &[],
-            (_, Status::Succeeded) => &[AlertEvent::Failed, AlertEvent::Blocked, AlertEvent::Partial],
-            (_, Status::Partial) => &[AlertEvent::Failed, AlertEvent::Blocked],
-            _ => &[],
-        };
-        let notice = |event, turn, message: String| Notice {
-            event,
-            turn,
-            activation: Some(receipt.activation.clone()),
-            target: Some(receipt.target.clone()),
-            at: now,
-            message,
-            remedy: receipt.error.as_ref().map(|error| error.remedy.clone()).filter(|_| turn == Turn::Firing),
-            receipt: Some(Box::new(receipt.clone())),
-        };
-        for event in fires {
-            if self.fires(Some(&receipt.activation), *event, now) {
-                notices.push(notice(*event, Turn::Firing, what(receipt)));
-            }
+    pub(super) fn remembering(memory: Memory) -> Self {
+        let mut judge = Self::default();
+        for condition in memory.firing {
+            judge.firing.insert(subject(&condition), condition);
         }
-        for event in over {
-            if self.firing.remove(&(Some(receipt.activation.clone()), *event)).is_some() {
-                let message = format!("`{}` publishes again", receipt.activation);
-                notices.push(notice(*event, Turn::Resolved, message));
-            }
+        for (alert, condition, at) in memory.told {
+            judge.told.entry(alert).or_default().insert(subject(&condition), (condition, at));
         }
-        notices
+        judge
     }
 
-    /// How activations stand, now and then: lag, dead letters, keys that end. What fires of one that is torn down is over.
-    pub fn standings(&mut self, standings: &[Standing], config: &Config, now: DateTime<Utc>) -> Vec<Notice> {
-        let mut notices = Vec::new();
-        let target = |name: &str| config.activations.get(name).map(|activation| activation.target.clone());
-        let notice = |event, turn, name: &str, message: String, remedy: Option<&str>| Notice {
-            event,
-            turn,
-            activation: Some(name.to_owned()),
-            target: target(name),
-            at: now,
-            message,
-            remedy: remedy.map(str::to_owned),
-            receipt: None,
+    pub(super) fn memory(&mut self) -> Memory {
+        self.changed = false;
+        let told = self
+            .told
+            .iter()
+            .flat_map(|(alert, told)| told.values().map(|(condition, at)| (alert.clone(), condition.clone(), *at)));
+        Memory { firing: self.firing.values().cloned().collect(), told: told.collect() }
+    }
+
+    /// Whether the memory is another one than when it was last asked for.
+    pub(super) fn changed(&self) -> bool {
+        self.changed
+    }
+
+    /// A publish ended, or is known to have ended so.
+    pub(super) fn ended(&mut self, receipt: &Receipt) {
+        let name = Some(receipt.activation.as_str());
+        let good = match (receipt.kind, receipt.status) {
+            (PublishKind::Teardown, Status::Failed) => return self.fire(of(AlertEvent::Teardown, receipt)),
+            (PublishKind::Teardown, Status::Succeeded | Status::Partial) => {
+                return self.over(AlertEvent::Teardown, name);
+            }
+            (PublishKind::Teardown, _) => return,
+            (_, Status::Failed) => return self.fire(of(AlertEvent::Failed, receipt)),
+            (_, Status::Blocked) => return self.fire(of(AlertEvent::Blocked, receipt)),
+            // It settles what a crash left, and says nothing of how publishes go now.
+            (PublishKind::Recovery, _) => return,
+            (_, Status::Partial) => {
+                self.fire(of(AlertEvent::Partial, receipt));
+                true
+            }
+            (_, Status::Succeeded) => {
+                self.over(AlertEvent::Partial, name);
+                true
+            }
+            (_, Status::Queued | Status::Running | Status::Cancelled) => false,
         };
-        let live = |standing: &&Standing| matches!(standing.state, "active" | "paused");
-        for standing in standings.iter().filter(live) {
-            let name = standing.name.as_str();
-            let lag = TimeDelta::seconds(standing.lag_seconds.unwrap_or(0).try_into().unwrap_or(i64::MAX / 1_000));
-            let ends = expires(config, name, now);
-            let facts = [
+        if good {
+            self.over(AlertEvent::Failed, name);
+            self.over(AlertEvent::Blocked, name);
+        }
+    }
+
+    /// How all activations stand. Those that are gone, or going, end what is firing of them.
+    pub(super) fn stand(&mut self, standings: &[Standing], now: DateTime<Utc>) {
+        let mut live = BTreeSet::new();
+        let mut known = BTreeSet::new();
+        for standing in standings.iter().filter(|standing| standing.state != "deleted") {
+            known.insert(standing.name.as_str());
+            if standing.state == "deleting" {
+                continue;
+            }
+            live.insert(standing.name.as_str());
+            let name = Some(standing.name.as_str());
+            let lag = standing.lag_seconds.unwrap_or_default();
+            self.is(standing.late, AlertEvent::Lag, name, now, || {
                 (
-                    AlertEvent::Lag,
-                    standing.late,
-                    format!("the last good publish of `{name}` is {} old, past its `freshness`", age(lag)),
-                    format!("`{name}` is fresh again"),
-                    "look at its last receipt: `herald receipts`; a target that is down is tried again by itself",
-                ),
+                    format!("the last good publish of {} began {lag} s ago, past its freshness", standing.name),
+                    "look at its last receipts: they say why none went well since",
+                )
+            });
+            let letters = standing.dead_letters;
+            self.is(letters > 0, AlertEvent::DeadLetters, name, now, || {
                 (
-                    AlertEvent::DeadLetters,
-                    standing.dead_letters > 0,
-                    format!("the target refused {} records of `{name}` for good", standing.dead_letters),
-                    format!("`{name}` has no dead letters any more"),
-                    "see why with `herald rejects`, then `herald retry`",
-                ),
-                (
-                    AlertEvent::Credentials,
-                    ends.is_some(),
-                    format!("a key that `{name}` needs ends on {}", ends.unwrap_or(now).format("%Y-%m-%d")),
-                    format!("the keys of `{name}` are good for a while again"),
-                    "get a key with a later expiry from its owner",
-                ),
-            ];
-            for (event, so, begins, over, remedy) in facts {
-                if so {
-                    if self.fires(Some(name), event, now) {
-                        notices.push(notice(event, Turn::Firing, name, begins, Some(remedy)));
-                    }
-                } else if self.firing.remove(&(Some(name.to_owned()), event)).is_some() {
-                    notices.push(notice(event, Turn::Resolved, name, over, None));
+                    format!("{letters} records of {} were refused for good", standing.name),
+                    "`herald rejects` says why; correct the data or the attributes",
+                )
+            });
+        }
+        let over: Vec<Subject> = self
+            .firing
+            .keys()
+            .filter(|(event, name)| {
+                let Some(name) = name.as_deref() else { return false };
+                if *event == AlertEvent::Teardown { !known.contains(name) } else { !live.contains(name) }
+            })
+            .cloned()
+            .collect();
+        for (event, name) in over {
+            self.over(event, name.as_deref());
+        }
+    }
+
+    /// Whether the last reload was refused.
+    pub(super) fn reloads(&mut self, refused: bool, now: DateTime<Utc>) {
+        self.is(refused, AlertEvent::Config, None, now, || {
+            (
+                "the last reload of the config was refused; the one before is in force".to_owned(),
+                "`herald check` shows what is wrong; do not restart the service before",
+            )
+        });
+    }
+
+    /// Who is to be told of what, given the alerts of the config by id, with what each is posted on.
+    pub(super) fn due<'a>(
+        &mut self,
+        alerts: impl Iterator<Item = (&'a str, &'a [AlertEvent])>,
+        now: DateTime<Utc>,
+    ) -> Vec<(String, Notice)> {
+        let mut due = Vec::new();
+        let mut known = BTreeSet::new();
+        for (alert, when) in alerts {
+            known.insert(alert.to_owned());
+            let told = self.told.entry(alert.to_owned()).or_default();
+            let wanted = |subject: &Subject| when.contains(&subject.0);
+            let over: Vec<Subject> = told
+                .keys()
+                .filter(|subject| !wanted(subject) || !self.firing.contains_key(*subject))
+                .cloned()
+                .collect();
+            for subject in over {
+                if let Some((condition, _)) = told.remove(&subject) {
+                    let notice = Notice { condition, resolved: true, reminder: false, at: now };
+                    due.push((alert.to_owned(), notice));
                 }
             }
+            for (subject, condition) in self.firing.iter().filter(|(subject, _)| wanted(subject)) {
+                let before = told.get(subject).map(|(_, at)| *at);
+                if before.is_some_and(|before| now - before < REMINDER) {
+                    continue;
+                }
+                told.insert(subject.clone(), (condition.clone(), now));
+                let notice =
+                    Notice { condition: condition.clone(), resolved: false, reminder: before.is_some(), at: now };
+                due.push((alert.to_owned(), notice));
+            }
         }
-        let live: HashSet<&str> = standings.iter().filter(live).map(|standing| standing.name.as_str()).collect();
-        let gone = |(name, event): &Matter| {
-            *event != AlertEvent::Teardown && name.as_deref().is_some_and(|name| !live.contains(name))
-        };
-        let over: Vec<Matter> = self.firing.keys().filter(|matter| gone(matter)).cloned().collect();
-        for matter in over {
-            self.firing.remove(&matter);
-            let (name, event) = (matter.0.unwrap_or_default(), matter.1);
-            notices.push(notice(event, Turn::Resolved, &name, format!("`{name}` is torn down"), None));
-        }
-        notices
+        // Nobody can be told any more where the config names no such alert.
+        let before = self.told.len();
+        self.told.retain(|alert, _| known.contains(alert));
+        self.changed |= !due.is_empty() || before != self.told.len();
+        due
     }
 
-    /// The config was read again: taken in force, or refused.
-    pub fn reloaded(&mut self, in_force: bool, now: DateTime<Utc>) -> Vec<Notice> {
-        let notice = |turn, message: &str, remedy: Option<&str>| Notice {
-            event: AlertEvent::Config,
-            turn,
-            activation: None,
-            target: None,
-            at: now,
-            message: message.to_owned(),
-            remedy: remedy.map(str::to_owned),
-            receipt: None,
-        };
-        if !in_force {
-            let fires = self.fires(None, AlertEvent::Config, now);
-            let remedy = Some("`herald check` says what is wrong with it; until then the one before is in force");
-            return Vec::from_iter(fires.then(|| notice(Turn::Firing, "a changed config was refused", remedy)));
+    /// Begins, or goes on since it began.
+    fn fire(&mut self, mut condition: Condition) {
+        let subject = subject(&condition);
+        match self.firing.get(&subject) {
+            Some(before) => condition.since = before.since,
+            None => self.changed = true,
         }
-        let fired = self.firing.remove(&(None, AlertEvent::Config)).is_some();
-        Vec::from_iter(fired.then(|| notice(Turn::Resolved, "the config is in force", None)))
+        self.firing.insert(subject, condition);
     }
 
-    /// Whether it is to be told: it begins, or has been told long ago.
-    fn fires(&mut self, activation: Option<&str>, event: AlertEvent, now: DateTime<Utc>) -> bool {
-        let matter = (activation.map(str::to_owned), event);
-        let told = self.firing.get(&matter).is_some_and(|told| now - *told < REMINDED_AFTER);
-        if !told {
-            self.firing.insert(matter, now);
-        }
-        !told
+    fn over(&mut self, event: AlertEvent, activation: Option<&str>) {
+        self.changed |= self.firing.remove(&(event, activation.map(str::to_owned))).is_some();
     }
-}
 
-/// When the first key of an activation ends, if that is soon.
-fn expires(config: &Config, name: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let activation = config.activations.get(name)?;
-    let ends = activation.files.encrypt.iter().flat_map(|encryption| encryption.expiries()).map(|expiry| expiry.at);
-    let first = DateTime::from_timestamp(ends.min()?, 0)?;
-    (first - now < EXPIRES_SOON).then_some(first)
-}
-
-fn what(receipt: &Receipt) -> String {
-    let name = &receipt.activation;
-    match (&receipt.error, receipt.status) {
-        (Some(error), Status::Blocked) => format!("a guard stopped `{name}`: {}", error.message),
-        (Some(error), _) if receipt.kind == PublishKind::Teardown => {
-            format!("the teardown of `{name}` failed: {}: {}", error.code, error.message)
+    fn is(
+        &mut self,
+        so: bool,
+        event: AlertEvent,
+        activation: Option<&str>,
+        now: DateTime<Utc>,
+        says: impl FnOnce() -> (String, &'static str),
+    ) {
+        if !so {
+            return self.over(event, activation);
         }
-        (Some(error), _) => format!("`{name}` failed: {}: {}", error.code, error.message),
-        (None, _) => format!("{} records of `{name}` were rejected", receipt.counts.rejected),
+        let (summary, remedy) = says();
+        let remedy = Some(remedy.to_owned());
+        let activation = activation.map(str::to_owned);
+        self.fire(Condition { event, activation, since: now, summary, remedy, receipt: None });
     }
 }
 
-fn age(lag: TimeDelta) -> String {
-    match (lag.num_days(), lag.num_hours(), lag.num_minutes()) {
-        (days, hours, _) if days > 1 => format!("{days} d {} h", hours - days * 24),
-        (_, hours, minutes) if hours > 0 => format!("{hours} h {} min", minutes - hours * 60),
-        (_, _, minutes) if minutes > 0 => format!("{minutes} min"),
-        _ => format!("{} s", lag.num_seconds()),
+fn subject(condition: &Condition) -> Subject {
+    (condition.event, condition.activation.clone())
+}
+
+fn of(event: AlertEvent, receipt: &Receipt) -> Condition {
+    let (name, target) = (&receipt.activation, &receipt.target);
+    let why = receipt.error.as_ref().map_or_else(String::new, |error| format!(": {error}"));
+    let summary = match event {
+        AlertEvent::Blocked => format!("a publish of {name} to {target} was blocked{why}"),
+        AlertEvent::Partial => {
+            format!("a publish of {name} to {target} had {} records rejected", receipt.counts.rejected)
+        }
+        AlertEvent::Teardown => format!("the teardown of {name} at {target} failed{why}"),
+        _ => format!("a publish of {name} to {target} failed{why}"),
+    };
+    let mut account = serde_json::to_value(receipt).unwrap_or_default();
+    if let Some(fields) = account.as_object_mut() {
+        // As many as a publish has parts: whoever wants them asks for the receipt.
+        fields.remove("files");
+        fields.remove("extras");
+    }
+    Condition {
+        event,
+        activation: Some(name.clone()),
+        since: receipt.finished_at.unwrap_or(receipt.queued_at),
+        summary,
+        remedy: receipt.error.as_ref().map(|error| error.remedy.clone()),
+        receipt: Some(account),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn receipt(kind: PublishKind, status: Status) -> Receipt {
-        let text = r#"{"id":"01932f3e-0000-7000-8000-000000000000","sequence":1,"activation":"gold","segment":"s","target":"t",
-            "kind":"scheduled","mode":"incremental","status":"queued","counts":{"resolved":0,"suppressed":0,"unchanged":0,"added":0,
-            "updated":0,"removed":0,"delivered":0,"rejected":0,"owed":0},"withheld":{},"suppressed_by":{},"rejected_by":{},
-            "files":[],"extras":[],"bytes":0,"attempts":1,"queued_at":"2026-11-01T00:00:00Z","started_at":null,"finished_at":null,
-            "override":null,"error":null}"#;
-        Receipt { kind, status, ..serde_json::from_str(text).unwrap() }
-    }
-
-    fn at(hour: i64) -> DateTime<Utc> {
-        "2026-11-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::hours(hour)
-    }
-
-    fn told(notices: &[Notice]) -> Vec<(AlertEvent, Turn)> {
-        notices.iter().map(|notice| (notice.event, notice.turn)).collect()
-    }
-
-    fn standing(state: &'static str, late: bool, dead_letters: u64) -> Standing {
-        let (name, lag_seconds) = ("gold".to_owned(), Some(90_000));
-        Standing { name, state, last: None, next: None, lag_seconds, members: 0, dead_letters, late }
-    }
-
-    fn config() -> Config {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("herald.yaml");
-        std::fs::write(&path, include_str!("../../tests/fixtures/config/small.yaml")).unwrap();
-        crate::config::load(&path).unwrap()
-    }
-
-    #[test]
-    fn what_fails_again_and_again_is_told_once_a_day_and_its_end_once() {
-        let mut judge = Judge::default();
-        let failed = receipt(PublishKind::Scheduled, Status::Failed);
-        assert_eq!(told(&judge.ended(&failed, at(0))), [(AlertEvent::Failed, Turn::Firing)]);
-        assert!(judge.ended(&failed, at(1)).is_empty());
-        assert!(judge.ended(&receipt(PublishKind::Manual, Status::Cancelled), at(2)).is_empty());
-        assert_eq!(told(&judge.ended(&failed, at(25))), [(AlertEvent::Failed, Turn::Firing)]);
-        let blocked = receipt(PublishKind::Rapid, Status::Blocked);
-        assert_eq!(told(&judge.ended(&blocked, at(26))), [(AlertEvent::Blocked, Turn::Firing)]);
-        let partial = receipt(PublishKind::Rapid, Status::Partial);
-        let expected = [
-            (AlertEvent::Partial, Turn::Firing),
-            (AlertEvent::Failed, Turn::Resolved),
-            (AlertEvent::Blocked, Turn::Resolved),
-        ];
-        assert_eq!(told(&judge.ended(&partial, at(27))), expected);
-        let well = receipt(PublishKind::Scheduled, Status::Succeeded);
-        assert_eq!(told(&judge.ended(&well, at(28))), [(AlertEvent::Partial, Turn::Resolved)]);
-        assert!(judge.ended(&well, at(29)).is_empty());
-    }
-
-    #[test]
-    fn a_recovery_says_nothing_and_a_teardown_of_itself_alone() {
-        let mut judge = Judge::default();
-        judge.ended(&receipt(PublishKind::Scheduled, Status::Failed), at(0));
-        assert!(judge.ended(&receipt(PublishKind::Recovery, Status::Succeeded), at(0)).is_empty());
-        let teardown = |status| receipt(PublishKind::Teardown, status);
-        assert_eq!(told(&judge.ended(&teardown(Status::Failed), at(1))), [(AlertEvent::Teardown, Turn::Firing)]);
-        let gone = judge.standings(&[standing("deleting", true, 3)], &config(), at(1));
-        assert_eq!(told(&gone), [(AlertEvent::Failed, Turn::Resolved)], "nothing else is expected of it any more");
-        let done = judge.ended(&teardown(Status::Succeeded), at(2));
-        assert_eq!(told(&done), [(AlertEvent::Teardown, Turn::Resolved)]);
-    }
-
-    #[test]
-    fn lag_and_dead_letters_follow_how_activations_stand() {
-        let (mut judge, config) = (Judge::default(), config());
-        let late = judge.standings(&[standing("active", true, 7)], &config, at(0));
-        assert_eq!(told(&late), [(AlertEvent::Lag, Turn::Firing), (AlertEvent::DeadLetters, Turn::Firing)]);
-        assert!(late[0].message.contains("1 d 1 h") || late[0].message.contains("25 h 0 min"), "{}", late[0].message);
-        assert!(judge.standings(&[standing("active", true, 8)], &config, at(1)).is_empty());
-        let well = judge.standings(&[standing("paused", false, 0)], &config, at(2));
-        assert_eq!(told(&well), [(AlertEvent::Lag, Turn::Resolved), (AlertEvent::DeadLetters, Turn::Resolved)]);
-    }
-
-    #[test]
-    fn a_refused_config_is_told_once_and_so_is_a_good_one() {
-        let mut judge = Judge::default();
-        assert!(judge.reloaded(true, at(0)).is_empty());
-        assert_eq!(told(&judge.reloaded(false, at(0))), [(AlertEvent::Config, Turn::Firing)]);
-        assert!(judge.reloaded(false, at(1)).is_empty());
-        assert_eq!(told(&judge.reloaded(true, at(1))), [(AlertEvent::Config, Turn::Resolved)]);
-    }
-}
+mod tests;

@@ -1,17 +1,17 @@
-//! Who is told when something goes wrong, and when it is over.
+//! Tells people, by webhook, Slack or PagerDuty, what went wrong with publishes and when it is over.
 //!
 //! ```text
-//! receipts, standings, reloads ─▶ judge ─▶ notices ─▶ one worker an alert: message ─▶ post, with retries
-//!                                 what fires
+//! receipts, standings, reloads ─▶ judge ─▶ message ─▶ one queue an alert ─▶ post
+//!                                 what is   what it    bounded               retried
+//!                                 the case  looks like
 //! ```
-//!
-//! Nothing here ever waits for a publish, and no publish for anything here.
 
 mod judge;
+mod memory;
 mod message;
 mod post;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, time::Duration};
 
 use chrono::Utc;
 use secrecy::ExposeSecret;
@@ -19,133 +19,171 @@ use sha2::{Digest, Sha256};
 use tokio::{sync::mpsc, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use self::judge::{Judge, Notice, Turn};
-use self::post::Poster;
+use self::{judge::Judge, post::Posts};
 use crate::{
-    config::Alert,
+    config::{Alert, Config},
     control::Control,
     fleet,
     publish::{Event, Observer, Receipt, Status},
+    state,
     telemetry::Metrics,
 };
 
 /// Receipts that may wait to be judged.
-const WAITING: usize = 4_096;
-/// Notices that may wait to be posted to one place.
-const POSTS: usize = 256;
+const RECEIPTS: usize = 4_096;
 /// Between two looks at how activations stand.
-const LOOK: Duration = Duration::from_secs(1);
-/// What a stopping service gives posts under way.
-const PARTING: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_secs(2);
+/// What the last alerts of a stopping service get to arrive.
+const GRACE: Duration = Duration::from_secs(5);
+/// What is firing, and who was told: below `service.data_dir`.
+const MEMORY: &str = "alerts.json";
 
-/// Passes on receipts that have ended.
+/// The alerts of a running service.
 #[derive(Debug)]
-struct Ended(mpsc::Sender<Box<Receipt>>);
-
-impl Observer for Ended {
-    fn notice(&self, event: &Event<'_>) {
-        if let Event::Receipt(receipt) = event
-            && !matches!(receipt.status, Status::Queued | Status::Running)
-            && self.0.try_send(Box::new((*receipt).clone())).is_err()
-        {
-            tracing::warn!("too many publishes end at once: an alert may be missing");
-        }
-    }
-}
-
-/// Watches the service until `stop`, and posts what its config asks for.
-pub fn start(control: Control, metrics: Metrics, stop: CancellationToken) -> JoinHandle<()> {
-    let (ended, receipts) = mpsc::channel(WAITING);
-    control.publisher().state().observers().add(Arc::new(Ended(ended)));
-    let posts = Posts { workers: HashMap::new(), metrics };
-    tokio::spawn(watch(control, receipts, posts, stop))
-}
-
-async fn watch(
-    control: Control,
-    mut receipts: mpsc::Receiver<Box<Receipt>>,
-    mut posts: Posts,
+pub struct Alerts {
     stop: CancellationToken,
-) {
-    let (mut judge, mut reloads) = (Judge::default(), control.reloads());
-    let mut look = tokio::time::interval(LOOK);
-    look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        let notices = tokio::select! {
-            () = stop.cancelled() => break,
-            Some(receipt) = receipts.recv() => judge.ended(&receipt, Utc::now()),
-            Ok(()) = reloads.changed() => judge.reloaded(!reloads.borrow_and_update().last_refused, Utc::now()),
-            _ = look.tick() => {
-                let publisher = control.publisher();
-                match fleet::all(publisher.config(), publisher.state()).await {
-                    Ok(standings) => judge.standings(&standings, publisher.config(), Utc::now()),
-                    // It is read again within a second, and others tell of it.
-                    Err(_) => Vec::new(),
-                }
-            }
-        };
-        for notice in notices {
-            tracing::warn!(
-                event = notice.event.as_str(),
-                state = notice.turn.as_str(),
-                activation = notice.activation,
-                "{}",
-                notice.message
-            );
-            posts.post(&control.publisher().config().service.alerts, &Arc::new(notice));
-        }
-    }
-    posts.end().await;
+    task: JoinHandle<()>,
 }
 
-/// A worker for each place that something is posted to, so that one that is down holds up no other.
-struct Posts {
-    workers: HashMap<[u8; 32], (mpsc::Sender<Arc<Notice>>, JoinHandle<()>)>,
+/// Begins to watch over all publishes of the service. The alerts of the config that is in force get what they ask for.
+pub fn start(control: &Control, metrics: &Metrics) -> Alerts {
+    let (sender, receipts) = mpsc::channel(RECEIPTS);
+    let publisher = control.publisher();
+    publisher.state().observers().add(std::sync::Arc::new(Noting { sender, metrics: metrics.clone() }));
+    let memory = publisher.config().service.data_dir.join(MEMORY);
+    let stop = CancellationToken::new();
+    let watch = Watch {
+        control: control.clone(),
+        others: None,
+        posts: Posts::new(metrics.clone()),
+        memory,
+        judge: Judge::default(),
+    };
+    let task = tokio::spawn(watch.run(receipts, stop.clone()));
+    Alerts { stop, task }
+}
+
+impl Alerts {
+    /// Ends it, once no publish runs any more: what is known by now is posted, if that takes no longer than seconds.
+    pub async fn end(self) {
+        self.stop.cancel();
+        let _ = self.task.await;
+    }
+}
+
+/// Passes on what ended.
+#[derive(Debug)]
+struct Noting {
+    sender: mpsc::Sender<Box<Receipt>>,
     metrics: Metrics,
 }
 
-impl Posts {
-    fn post(&mut self, alerts: &[Alert], notice: &Arc<Notice>) {
-        for alert in alerts.iter().filter(|alert| alert.when.contains(&notice.event)) {
-            let metrics = &self.metrics;
-            let (worker, _) = self.workers.entry(place(alert)).or_insert_with(|| worker(alert, metrics));
-            if worker.try_send(Arc::clone(notice)).is_err() {
-                self.metrics.alert(alert.format.as_str(), "dropped");
-                tracing::error!(format = alert.format.as_str(), "an alert was dropped: too many wait to be posted");
-            }
+impl Observer for Noting {
+    fn notice(&self, event: &Event<'_>) {
+        let Event::Receipt(receipt) = event else { return };
+        if matches!(receipt.status, Status::Queued | Status::Running | Status::Cancelled) {
+            return;
         }
-    }
-
-    async fn end(self) {
-        let tasks = self.workers.into_values().map(|(sender, task)| {
-            drop(sender);
-            task
-        });
-        let _ = tokio::time::timeout(PARTING, futures::future::join_all(tasks)).await;
+        let told = Receipt { files: Vec::new(), extras: Vec::new(), ..(*receipt).clone() };
+        if self.sender.try_send(Box::new(told)).is_err() {
+            tracing::warn!(publish = %receipt.id, "too many publishes wait to be judged: none is alerted of this one");
+            self.metrics.alert("any", "dropped");
+        }
     }
 }
 
-fn worker(alert: &Alert, metrics: &Metrics) -> (mpsc::Sender<Arc<Notice>>, JoinHandle<()>) {
-    let (sender, mut notices) = mpsc::channel::<Arc<Notice>>(POSTS);
-    let (alert, metrics) = (alert.clone(), metrics.clone());
-    let task = tokio::spawn(async move {
-        let poster = Poster::new();
-        while let Some(notice) = notices.recv().await {
-            let sent = poster.post(&alert, &notice).await;
-            if let Err(why) = &sent {
-                tracing::error!(format = alert.format.as_str(), event = notice.event.as_str(), %why, "an alert could not be posted");
-            }
-            metrics.alert(alert.format.as_str(), if sent.is_ok() { "sent" } else { "failed" });
-        }
-    });
-    (sender, task)
+struct Watch {
+    control: Control,
+    /// Sees what commands publish beside the service.
+    others: Option<state::Watch>,
+    posts: Posts,
+    memory: PathBuf,
+    judge: Judge,
 }
 
-/// Tells places apart without keeping their secrets as keys.
-fn place(alert: &Alert) -> [u8; 32] {
+impl Watch {
+    async fn run(mut self, mut receipts: mpsc::Receiver<Box<Receipt>>, stop: CancellationToken) {
+        self.judge = Judge::remembering(memory::read(&self.memory));
+        match self.control.publisher().state().watch().await {
+            Ok(watch) => self.others = Some(watch),
+            Err(error) => tracing::warn!(%error, "alerts do not see what commands publish beside the service"),
+        }
+        self.look(true).await;
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(receipt) = receipts.recv() => {
+                    self.judge.ended(&receipt);
+                    self.tell();
+                }
+                () = tokio::time::sleep(LOOK) => self.look(false).await,
+            }
+        }
+        while let Ok(receipt) = receipts.try_recv() {
+            self.judge.ended(&receipt);
+            self.tell();
+        }
+        self.posts.end(GRACE).await;
+    }
+
+    /// How activations stand now. The first look sees their last publishes too, which nobody told of.
+    async fn look(&mut self, first: bool) {
+        let publisher = self.control.publisher();
+        match fleet::all(publisher.config(), publisher.state()).await {
+            Ok(standings) => {
+                if first {
+                    standings
+                        .iter()
+                        .filter_map(|standing| standing.last.as_ref())
+                        .for_each(|last| self.judge.ended(last));
+                }
+                self.judge.stand(&standings, Utc::now());
+            }
+            Err(error) => tracing::warn!(%error, "alerts could not see how activations stand"),
+        }
+        if let Some(others) = &mut self.others {
+            // Those of the service itself are among them: judged again in their order, they change nothing.
+            match others.news().await {
+                Ok(news) => news.receipts.iter().for_each(|receipt| self.judge.ended(receipt)),
+                Err(error) => tracing::warn!(%error, "alerts could not see what else was published"),
+            }
+        }
+        let refused = self.control.reloads().borrow().last_refused;
+        self.judge.reloads(refused, Utc::now());
+        self.tell();
+    }
+
+    /// Queues what is due now, and puts on record that it was.
+    fn tell(&mut self) {
+        let publisher = self.control.publisher();
+        let config: &Config = publisher.config();
+        let alerts: HashMap<String, &Alert> = config.service.alerts.iter().map(|alert| (id(alert), alert)).collect();
+        let due = self.judge.due(alerts.iter().map(|(id, alert)| (id.as_str(), alert.when.as_slice())), Utc::now());
+        for (alert, notice) in &due {
+            if let Some(configured) = alerts.get(alert) {
+                self.posts.post(
+                    alert,
+                    configured,
+                    message::body(configured, notice, config.service.http.url.as_deref()),
+                );
+            }
+        }
+        if self.judge.changed() {
+            if let Err(error) = memory::write(&self.memory, &self.judge.memory()) {
+                tracing::warn!(%error, "what is alerted of could not be put on record: a restart may tell it again");
+            }
+        }
+    }
+}
+
+/// Tells alerts apart, across reloads and restarts, without showing their secrets.
+fn id(alert: &Alert) -> String {
     let mut digest = Sha256::new();
     digest.update(alert.format.as_str());
+    digest.update([0]);
     digest.update(alert.url.expose_secret());
-    digest.update(alert.key.as_ref().map_or("", ExposeSecret::expose_secret));
-    digest.finalize().into()
+    digest.update([0]);
+    digest.update(alert.key.as_ref().map_or("", |key| key.expose_secret()));
+    digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

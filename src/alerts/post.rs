@@ -1,92 +1,149 @@
-//! Posting, with patience.
+//! Posting: one queue and one worker an alert, so that a receiver that is down holds up nobody else.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
-use herald_destinations::contract::RetryPolicy;
-use reqwest::{Client, StatusCode, header, redirect};
-use secrecy::ExposeSecret;
+use chrono::{DateTime, Utc};
+use herald_destinations::contract::{Error, ErrorKind, Retries, RetryPolicy};
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
 
-use super::{Notice, message};
-use crate::config::Alert;
+use crate::{
+    config::{Alert, AlertFormat},
+    telemetry::Metrics,
+};
 
-/// One post.
-const TIMEOUT: Duration = Duration::from_secs(10);
-const ATTEMPTS: u32 = 8;
-/// No answer makes us wait for longer.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+/// Messages that may wait for one receiver.
+const QUEUE: usize = 256;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// A receiver that is down so long misses a message.
+const POLICY: RetryPolicy = RetryPolicy { attempts: 100, max_elapsed: Duration::from_secs(3_600) };
+/// No pause that a receiver asks for counts as longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(600);
 
-/// Why something could not be posted. Never the URL, which is a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unposted {
-    /// It was refused, and would be again.
-    #[error("refused with status {0}")]
-    Refused(StatusCode),
-    /// It kept failing.
-    #[error("no good answer after {ATTEMPTS} tries, the last with status {0}")]
-    Failing(StatusCode),
-    /// Nobody answered.
-    #[error("no answer after {ATTEMPTS} tries: {0}")]
-    Unreachable(&'static str),
-    /// The client could not be made, or the URL is none.
-    #[error("it can't be posted to that URL")]
-    Impossible,
+/// All receivers.
+pub(super) struct Posts {
+    metrics: Metrics,
+    queues: HashMap<String, mpsc::Sender<Value>>,
+    workers: JoinSet<()>,
+    cancel: CancellationToken,
 }
 
-/// Posts to one place.
-#[derive(Debug)]
-pub(super) struct Poster(Option<Client>);
-
-impl Poster {
-    pub(super) fn new() -> Self {
-        let agent = concat!("herald/", env!("CARGO_PKG_VERSION"));
-        // What is posted to one place is for nobody else.
-        let builder = Client::builder().timeout(TIMEOUT).redirect(redirect::Policy::none()).user_agent(agent);
-        Self(builder.build().ok())
+impl Posts {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self { metrics, queues: HashMap::new(), workers: JoinSet::new(), cancel: CancellationToken::new() }
     }
 
-    /// Posts a notice, again and again while that may help.
-    pub(super) async fn post(&self, alert: &Alert, notice: &Notice) -> Result<(), Unposted> {
-        let client = self.0.as_ref().ok_or(Unposted::Impossible)?;
-        let key = alert.key.as_ref().map(ExposeSecret::expose_secret);
-        let body = message::body(alert.format, key, notice).to_string();
-        let mut attempt = 1;
-        loop {
-            let request = client.post(alert.url.expose_secret()).header(header::CONTENT_TYPE, "application/json");
-            let (pause, why) = match request.body(body.clone()).send().await {
-                Ok(answer) if answer.status().is_success() => return Ok(()),
-                Ok(answer) if passes(answer.status()) => (after(&answer), Unposted::Failing(answer.status())),
-                Ok(answer) => return Err(Unposted::Refused(answer.status())),
-                Err(error) if error.is_builder() => return Err(Unposted::Impossible),
-                Err(error) => (None, Unposted::Unreachable(said(&error))),
+    /// Queues a message for an alert. Never waits: where too many wait already, it is dropped.
+    pub(super) fn post(&mut self, id: &str, alert: &Alert, body: Value) {
+        while self.workers.try_join_next().is_some() {}
+        let queue = self.queues.entry(id.to_owned()).or_insert_with(|| {
+            let (sender, messages) = mpsc::channel(QUEUE);
+            let worker = Worker {
+                format: alert.format,
+                url: alert.url.clone(),
+                metrics: self.metrics.clone(),
+                cancel: self.cancel.clone(),
             };
-            if attempt >= ATTEMPTS {
-                return Err(why);
-            }
-            let pause = pause.unwrap_or_else(|| RetryPolicy::ceiling(attempt)).min(LONGEST_PAUSE);
-            tracing::debug!(format = alert.format.as_str(), attempt, %why, "posting an alert again");
-            tokio::time::sleep(pause).await;
-            attempt += 1;
+            self.workers.spawn(worker.run(messages));
+            sender
+        });
+        if queue.try_send(body).is_err() {
+            let format = alert.format.as_str();
+            tracing::warn!(format, "too many messages wait for this alert: one is dropped");
+            self.metrics.alert(format, "dropped");
+        }
+    }
+
+    /// Gives what is queued so long to arrive.
+    pub(super) async fn end(mut self, grace: Duration) {
+        self.queues.clear();
+        let all = async { while self.workers.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            self.cancel.cancel();
+            while self.workers.join_next().await.is_some() {}
         }
     }
 }
 
-fn passes(status: StatusCode) -> bool {
-    status.is_server_error() || [408, 425, 429].contains(&status.as_u16())
+struct Worker {
+    format: AlertFormat,
+    url: SecretString,
+    metrics: Metrics,
+    cancel: CancellationToken,
 }
 
-/// What the answer asks to wait for.
-fn after(answer: &reqwest::Response) -> Option<Duration> {
-    let seconds = answer.headers().get(header::RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
-}
-
-/// What went wrong, without the address that reqwest's own words hold.
-fn said(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "it took too long"
-    } else if error.is_connect() {
-        "could not connect"
-    } else {
-        "the connection broke"
+impl Worker {
+    async fn run(self, mut messages: mpsc::Receiver<Value>) {
+        let format = self.format.as_str();
+        let client = reqwest::Client::builder()
+            .user_agent(concat!("herald/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build();
+        while let Some(message) = messages.recv().await {
+            let sent = match &client {
+                Ok(client) => {
+                    let body = message.to_string();
+                    Retries::from(POLICY).run(&self.cancel, || self.send(client, body.clone())).await
+                }
+                Err(_) => Err(Error::new(ErrorKind::Internal, "make an HTTP client")),
+            };
+            match sent {
+                Ok(()) => self.metrics.alert(format, "sent"),
+                Err(error) => {
+                    tracing::warn!(format, %error, "an alert could not be posted");
+                    self.metrics.alert(format, "failed");
+                }
+            }
+        }
     }
+
+    /// One try. Errors don't say where: the URL is a secret.
+    async fn send(&self, client: &reqwest::Client, body: String) -> Result<(), Error> {
+        let wrong = |kind| Error::new(kind, "post an alert").with("format", self.format.as_str());
+        let request = client.post(self.url.expose_secret()).header(CONTENT_TYPE, "application/json").body(body);
+        let response = request.send().await.map_err(|error| {
+            wrong(if error.is_timeout() {
+                ErrorKind::TimedOut
+            } else if error.is_builder() {
+                ErrorKind::Refused
+            } else {
+                ErrorKind::Unreachable
+            })
+        })?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let kind = match status.as_u16() {
+            401 | 403 => ErrorKind::Unauthorized,
+            404 | 410 => ErrorKind::Missing,
+            408 => ErrorKind::TimedOut,
+            425 => ErrorKind::Unavailable,
+            429 => ErrorKind::Throttled,
+            501 | 505 => ErrorKind::Refused,
+            500.. => ErrorKind::Unavailable,
+            _ => ErrorKind::Refused,
+        };
+        let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(pause);
+        Err(wrong(kind).with("status", status.as_u16()).after(asked))
+    }
+}
+
+/// The pause of a `Retry-After` header: seconds, or a date as HTTP writes it.
+fn pause(header: &str) -> Option<Duration> {
+    let asked = match header.trim().parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = DateTime::parse_from_rfc2822(header.trim()).ok()?;
+            (date.with_timezone(&Utc) - Utc::now()).to_std().unwrap_or_default()
+        }
+    };
+    Some(asked.min(LONGEST_PAUSE))
 }

@@ -1,11 +1,10 @@
 //! `herald run`: the service.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::{
     args::Global,
@@ -17,7 +16,6 @@ use super::{
 use crate::{
     alerts,
     control::{Caller, Control, Refusal, reload},
-    fleet,
     http::{self, Hub, Scrape, Server},
     publish::{Failure, code},
     schedule::{Publishing, Service, Settings, SystemClock},
@@ -27,8 +25,6 @@ use crate::{
 
 /// Held while a service runs. No activation can have this name.
 const LOCK: &str = ".run";
-/// Between two looks at how activations stand, for the metrics.
-const REFRESH: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     let config = context::load(global)?;
@@ -55,9 +51,9 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     let (control, teardowns) =
         Control::start(global.config.clone(), publisher, service.scheduler(), stop.clone()).await?;
     reload_on_hangup(control.clone())?;
-    let (hub, metrics) = (Hub::new(), watched(&control, stop.clone())?);
+    let (hub, metrics) = (Hub::new(), Metrics::follow(&control, service.load(), stop.clone())?);
+    let alerts = alerts::start(&control, &metrics);
     control.publisher().state().observers().add(Arc::new(hub.clone()));
-    let alerting = alerts::start(control.clone(), metrics.clone(), stop.clone());
     let scrape = Scrape::of(metrics);
     let (_, answering) = http::serve(Server::new(control, hub.clone(), scrape, stop.clone())?).await?;
     tracing::info!(
@@ -68,35 +64,14 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     let published = service.run(stop).await;
     hub.close();
     // A teardown stops at the next object, and answers under way are given.
-    let _ = tokio::join!(teardowns, answering, alerting);
+    let _ = tokio::join!(teardowns, answering);
+    alerts.end().await;
     traces.stop().await;
     tracing::info!(publishes = published, "the service has stopped");
     if output.json() {
         output.document(&json!({ "publishes": published }))?;
     }
     Ok(Exit::Done)
-}
-
-/// Metrics that follow the service.
-fn watched(control: &Control, stop: CancellationToken) -> Result<Metrics, Failure> {
-    let metrics = Metrics::new().map_err(code::internal)?;
-    control.publisher().state().observers().add(metrics.observer());
-    let (control, following, mut reloads) = (control.clone(), metrics.clone(), control.reloads());
-    tokio::spawn(async move {
-        loop {
-            let publisher = control.publisher();
-            match fleet::all(publisher.config(), publisher.state()).await {
-                Ok(standings) => following.fleet(&standings),
-                Err(error) => tracing::warn!(%error, "the metrics could not be brought up to date"),
-            }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                Ok(()) = reloads.changed() => following.reloaded(!reloads.borrow_and_update().last_refused),
-                () = tokio::time::sleep(REFRESH) => {}
-            }
-        }
-    });
-    Ok(metrics)
 }
 
 /// Two services over one data folder would publish everything twice.

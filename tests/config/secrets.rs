@@ -57,6 +57,8 @@ fn no_output_holds_a_secret() {
         "? encryption_key:CANARY",
         "state: postgres://u:CANARY@host/db",
         "alerts: [{ url: CANARY, format: slack, when: [lag] }]",
+        "alerts: [{ url: https://x, format: slack, key: CANARY, when: [lag] }]",
+        "alerts: [{ url: https://x, format: pagerduty, key: [CANARY], when: [lag] }]",
         "alerts: [{ url: https://x/CANARY, format: slak, when: [lag] }]",
         "http: { tokens: [{ name: a, token: CANARY, scope: rot }] }",
         "http: { tokens: [{ name: a, tokn: CANARY, scope: read }] }",

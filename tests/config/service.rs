@@ -114,7 +114,19 @@ fn what_does_not_fit_is_refused_at_its_key() {
         ),
         (
             "alerts: [{ url: https://x, format: slack, when: [late] }]",
-            "2:52: invalid_value: service.alerts[0].when[0]: `late` is not one of `failed`, `partial`, `blocked`, `lag`, `dead_letters`, `credentials`, `config`, `teardown`, did you mean `lag`?",
+            "2:52: invalid_value: service.alerts[0].when[0]: `late` is not one of `failed`, `partial`, `blocked`, `lag`, `dead_letters`, `config`, `teardown`, did you mean `lag`?",
+        ),
+        (
+            "alerts: [{ url: https://x, format: pagerduty, when: [lag] }]",
+            "2:12: missing_key: service.alerts[0].key: `pagerduty` needs `key`, the routing key of the service there",
+        ),
+        (
+            "alerts: [{ url: https://x, format: slack, key: k, when: [lag] }]",
+            "2:50: conflict: service.alerts[0].key: `key` is of `pagerduty` alone",
+        ),
+        (
+            "http: { url: herald.example.com }",
+            "2:16: invalid_value: service.http.url: a URL such as https://herald.example.com is wanted",
         ),
         ("max_teardowns_per_reload: -1", "2:29: invalid_value: service.max_teardowns_per_reload: at least 0 is wanted"),
     ] {

@@ -1,6 +1,5 @@
 //! The running service: what is asked of it, and what becomes of its config.
 
-mod alerts;
 mod browser;
 mod reload;
 mod teardown;
@@ -21,11 +20,11 @@ use herald::{
     config,
     control::{Caller, Control},
     publish::{Publisher, Receipt, Status},
-    schedule::{Publishing, Service, Settings, SystemClock},
+    schedule::{Load, Publishing, Service, Settings, SystemClock},
     state::State,
 };
 use serde_json::Value;
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -81,6 +80,8 @@ pub(crate) fn people(home: &Home, number: usize, generation: usize) {
 /// A service in this process.
 pub(crate) struct Live {
     pub(crate) control: Control,
+    /// What its scheduler has to do.
+    pub(crate) load: watch::Receiver<Load>,
     pub(crate) stop: CancellationToken,
     service: Option<Service>,
     running: Vec<JoinHandle<()>>,
@@ -101,7 +102,8 @@ impl Live {
         let service = Service::new(&config, runner, Arc::new(SystemClock), settings).await.unwrap();
         let stop = CancellationToken::new();
         let (control, task) = Control::start(path, publisher, service.scheduler(), stop.clone()).await.unwrap();
-        Self { control, stop, service: Some(service), running: vec![task] }
+        let load = service.load();
+        Self { control, load, stop, service: Some(service), running: vec![task] }
     }
 
     pub(crate) async fn start(home: &Home) -> Self {
@@ -131,7 +133,7 @@ impl Live {
         .await
     }
 
-    async fn end(mut self) {
+    pub(crate) async fn end(mut self) {
         self.stop.cancel();
         drop(self.service.take());
         for task in self.running {
@@ -140,7 +142,7 @@ impl Live {
     }
 }
 
-fn ops() -> Caller {
+pub(crate) fn ops() -> Caller {
     Caller::machine("ops")
 }
 

@@ -106,24 +106,38 @@ impl Lowering<'_> {
             cert: self.local_path("service.http.tls.cert", &tls.cert),
             key: self.local_path("service.http.tls.key", &tls.key),
         });
-        Http { listen, tokens, tls }
+        if let Some(url) = &raw.url
+            && !is_web(url)
+        {
+            self.fault("service.http.url", Code::InvalidValue, "a URL such as https://herald.example.com is wanted");
+        }
+        Http { url: raw.url, listen, tokens, tls }
     }
 
     fn alert(&mut self, index: usize, raw: raw::Alert) -> Alert {
         let url = raw.url.0.expose_secret();
-        if !(url.starts_with("https://") || url.starts_with("http://")) {
+        if !is_web(url) {
             let at = format!("service.alerts[{index}].url");
             let place = self.places.find(&at).cloned();
             let message = format!("{at}: a URL that starts with https:// is wanted");
             self.push(crate::config::Problem::new(place, Code::InvalidValue, message));
         }
-        let key = raw.key.map(|key| key.0).filter(|key| !key.expose_secret().trim().is_empty());
-        if raw.format == AlertFormat::Pagerduty && key.is_none() {
-            let at = format!("service.alerts[{index}]");
-            let remedy = "set `key` to the routing key of an Events API v2 integration";
-            self.fault_with(&at, Code::MissingKey, "PagerDuty wants a routing key", remedy);
+        let at = format!("service.alerts[{index}].key");
+        let given = raw.key.as_ref().is_some_and(|key| !key.0.expose_secret().trim().is_empty());
+        let fault = match raw.format {
+            AlertFormat::Pagerduty if !given && !self.dropped(&at, &raw.key) => {
+                Some((Code::MissingKey, "`pagerduty` needs `key`, the routing key of the service there"))
+            }
+            AlertFormat::Webhook | AlertFormat::Slack if raw.key.is_some() => {
+                Some((Code::Conflict, "`key` is of `pagerduty` alone"))
+            }
+            _ => None,
+        };
+        if let Some((code, message)) = fault {
+            let place = self.places.find(&at).cloned();
+            self.push(crate::config::Problem::new(place, code, format!("{at}: {message}")));
         }
-        Alert { url: raw.url.0, key, format: raw.format, when: raw.when }
+        Alert { url: raw.url.0, format: raw.format, key: raw.key.map(|key| key.0), when: raw.when }
     }
 
     fn traces(&mut self, raw: raw::Traces) -> Traces {
@@ -146,6 +160,10 @@ impl Lowering<'_> {
         }
         Traces { endpoint: format!("{base}/v1/traces"), headers, sample: raw.sample.map(|share| share.0) }
     }
+}
+
+fn is_web(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
 }
 
 /// `None`: no address and port.

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use schemars::JsonSchema;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The `service` map.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Traces {
 /// API, dashboard and metrics.
 #[derive(Debug, Clone)]
 pub struct Http {
+    /// Where people reach it, for links: an http or https URL.
+    pub url: Option<String>,
     /// `host:port`; without tokens a loopback address.
     pub listen: String,
     /// Who may do what; none: everybody who reaches the address may do everything. No token is empty.
@@ -88,10 +90,10 @@ pub enum Scope {
 pub struct Alert {
     /// An http or https URL; often a secret itself.
     pub url: SecretString,
-    /// PagerDuty's routing key.
-    pub key: Option<SecretString>,
     /// What is posted.
     pub format: AlertFormat,
+    /// The routing key; PagerDuty alone has one, always.
+    pub key: Option<SecretString>,
     /// On what.
     pub when: Vec<AlertEvent>,
 }
@@ -109,7 +111,7 @@ pub enum AlertFormat {
 }
 
 impl AlertFormat {
-    /// The word in the config.
+    /// The word of the config.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
@@ -120,7 +122,7 @@ impl AlertFormat {
 }
 
 /// What an alert is posted on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertEvent {
     /// A publish failed.
@@ -131,18 +133,16 @@ pub enum AlertEvent {
     Blocked,
     /// The last good publish is older than `freshness`.
     Lag,
-    /// The target refused records for good.
+    /// Records were refused for good.
     DeadLetters,
-    /// A key that an activation needs ends soon.
-    Credentials,
-    /// A config that was read again is refused.
+    /// A reload was refused.
     Config,
     /// A teardown failed.
     Teardown,
 }
 
 impl AlertEvent {
-    /// The word in the config.
+    /// The word of the config.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Failed => "failed",
@@ -150,7 +150,6 @@ impl AlertEvent {
             Self::Blocked => "blocked",
             Self::Lag => "lag",
             Self::DeadLetters => "dead_letters",
-            Self::Credentials => "credentials",
             Self::Config => "config",
             Self::Teardown => "teardown",
         }

@@ -74,6 +74,8 @@ pub(in crate::config) enum EngineKind {
 pub(in crate::config) struct Http {
     /// Address and port. One that other machines reach needs `tokens`. Default: `127.0.0.1:8080`.
     pub(in crate::config) listen: Option<String>,
+    /// Where people reach it, such as `https://herald.example.com`: what links in alerts begin with. Default: no links.
+    pub(in crate::config) url: Option<String>,
     /// Who may do what; without any, everybody who reaches the address may do everything.
     pub(in crate::config) tokens: Option<Vec<Token>>,
     /// Speaks HTTPS with this certificate. Default: plain HTTP.
@@ -111,10 +113,10 @@ pub(in crate::config) struct Token {
 pub(in crate::config) struct Alert {
     /// Where to post; a secret, as its path often is one.
     pub(in crate::config) url: Secret,
-    /// PagerDuty's routing key, which that format wants.
-    pub(in crate::config) key: Option<Secret>,
     /// What is posted.
     pub(in crate::config) format: crate::config::model::AlertFormat,
+    /// The routing key of a PagerDuty service; `pagerduty` needs it, and no other format takes one.
+    pub(in crate::config) key: Option<Secret>,
     /// On what.
     #[schemars(length(min = 1))]
     pub(in crate::config) when: Vec<crate::config::model::AlertEvent>,

@@ -1,6 +1,7 @@
 //! Metrics for Prometheus. Labels hold names of the config and words of Herald's own, never a key or a personal value.
 
 mod departed;
+mod follow;
 pub mod names;
 mod observer;
 
@@ -18,9 +19,9 @@ use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandl
 use self::{
     departed::Departed,
     names::{Kind, Metric},
-    observer::{Counting, InFlight},
+    observer::Counting,
 };
-use crate::{fleet::Standing, publish::Observer};
+use crate::{fleet::Standing, publish::Observer, schedule::Load};
 
 /// Seconds: from a request in memory to a publish of an hour.
 const BUCKETS: [f64; 16] =
@@ -38,7 +39,6 @@ struct Inner {
     process: metrics_process::Collector,
     departed: Mutex<Departed>,
     starts: Mutex<HashMap<String, i64>>,
-    in_flight: Mutex<InFlight>,
 }
 
 impl fmt::Debug for Metrics {
@@ -65,17 +65,11 @@ impl Metrics {
         let process = metrics_process::Collector::default();
         metrics::with_local_recorder(&recorder, || process.describe());
         let handle = recorder.handle();
-        let metrics = Self(Arc::new(Inner {
-            recorder,
-            handle,
-            process,
-            departed: Mutex::default(),
-            starts: Mutex::default(),
-            in_flight: Mutex::default(),
-        }));
+        let metrics =
+            Self(Arc::new(Inner { recorder, handle, process, departed: Mutex::default(), starts: Mutex::default() }));
         metrics.set(names::BUILD, &[("version", env!("CARGO_PKG_VERSION"))], 1);
         metrics.config(true);
-        metrics.tell_in_flight(&InFlight::default());
+        metrics.load(Load::default());
         Ok(metrics)
     }
 
@@ -108,14 +102,27 @@ impl Metrics {
                 self.set(names::LAG, &labels, lag);
                 self.set(names::LAST_SUCCESS, &labels, u64::try_from(*known).unwrap_or(0));
             }
+            if let Some(freshness) = standing.freshness {
+                self.set(names::FRESHNESS, &labels, freshness.as_secs());
+            }
             self.set(names::SNAPSHOT, &labels, standing.members);
             self.set(names::DEAD_LETTERS, &labels, standing.dead_letters);
         }
-        let live = standings.iter().filter(|standing| standing.state != "deleted").map(|standing| &*standing.name);
+        let live = standings
+            .iter()
+            .filter(|standing| standing.state != "deleted")
+            .map(|standing| (&*standing.name, standing.freshness.is_some()));
         locked(&self.0.departed).live(live, Instant::now());
         drop(starts);
         // Durations are kept one by one until they are sorted into their buckets, though nobody scrapes.
         self.0.handle.run_upkeep();
+    }
+
+    /// How much the service has to do.
+    pub fn load(&self, load: Load) {
+        self.set(names::RUNNING, &[], load.running as u64);
+        self.set(names::QUEUED, &[("lane", "standard")], load.queued_standard as u64);
+        self.set(names::QUEUED, &[("lane", "rapid")], load.queued_rapid as u64);
     }
 
     /// Whether the last config read is in force.
@@ -153,12 +160,6 @@ impl Metrics {
     fn time(&self, metric: Metric, labels: &[(&'static str, &str)], took: Duration) {
         self.0.recorder.register_histogram(&key(metric, labels), &METADATA).record(took.as_secs_f64());
     }
-
-    fn tell_in_flight(&self, in_flight: &InFlight) {
-        self.set(names::RUNNING, &[], in_flight.running());
-        self.set(names::QUEUED, &[("lane", "standard")], in_flight.queued(false));
-        self.set(names::QUEUED, &[("lane", "rapid")], in_flight.queued(true));
-    }
 }
 
 fn key(metric: Metric, labels: &[(&'static str, &str)]) -> Key {
@@ -184,6 +185,7 @@ mod tests {
             members: 7,
             dead_letters: 2,
             late: false,
+            freshness: Some(Duration::from_secs(90)),
         }
     }
 
@@ -201,6 +203,19 @@ mod tests {
         metrics.fleet(&[standing("a", "active")]);
         let again = metrics.render();
         assert!(again.contains("activation=\"a\"") && !again.contains("activation=\"ab\""), "{again}");
+    }
+
+    #[test]
+    fn a_freshness_that_is_taken_back_is_shown_no_more() {
+        let metrics = Metrics::new().unwrap();
+        metrics.fleet(&[standing("a", "active")]);
+        assert!(metrics.render().contains("herald_freshness_seconds{activation=\"a\"} 90\n"));
+        metrics.fleet(&[Standing { freshness: None, ..standing("a", "active") }]);
+        let without = metrics.render();
+        assert!(!without.contains("herald_freshness_seconds{"), "{without}");
+        assert!(without.contains("herald_sync_lag_seconds{activation=\"a\"} 60\n"), "{without}");
+        metrics.fleet(&[standing("a", "active")]);
+        assert!(metrics.render().contains("herald_freshness_seconds{activation=\"a\"} 90\n"));
     }
 
     #[test]

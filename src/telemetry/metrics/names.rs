@@ -42,6 +42,7 @@ pub(super) const RECORDS: Metric =
     counter("herald_records_total", "Members and records of publishes that ended, by the names of a receipt's counts.");
 pub(super) const BYTES: Metric = counter("herald_bytes_total", "Bytes of the files that publishes delivered.");
 pub(super) const LAG: Metric = gauge("herald_sync_lag_seconds", "Time since the start of the last good publish.");
+pub(super) const FRESHNESS: Metric = gauge("herald_freshness_seconds", "The lag past which an activation is late.");
 pub(super) const LAST_SUCCESS: Metric =
     gauge("herald_last_success_timestamp_seconds", "Start of the last good publish, in seconds since 1970.");
 pub(super) const SNAPSHOT: Metric = gauge("herald_snapshot_records", "Members in the snapshot.");
@@ -49,7 +50,7 @@ pub(super) const DEAD_LETTERS: Metric = gauge("herald_dead_letters", "Records th
 pub(super) const RETRIES: Metric =
     counter("herald_request_retries_total", "Requests made again in publishes that ended, by target and reason.");
 pub(super) const RUNNING: Metric = gauge("herald_publishes_running", "Publishes that run.");
-pub(super) const QUEUED: Metric = gauge("herald_publishes_queued", "Publishes on record that wait, by lane.");
+pub(super) const QUEUED: Metric = gauge("herald_publishes_queued", "Publishes that wait for a worker, by lane.");
 pub(super) const BUILD: Metric = gauge("herald_build_info", "Always 1; the label says which version runs.");
 pub(super) const CONFIG_VALID: Metric =
     gauge("herald_config_valid", "Whether the last config read was taken in force: 1, or 0 after a refused reload.");
@@ -61,12 +62,13 @@ pub(super) const REQUEST_DURATION: Metric =
     histogram("herald_http_request_duration_seconds", "Time to answer requests, by route and method.");
 
 /// All of them.
-pub const ALL: [Metric; 17] = [
+pub const ALL: [Metric; 18] = [
     PUBLISHES,
     DURATION,
     RECORDS,
     BYTES,
     LAG,
+    FRESHNESS,
     LAST_SUCCESS,
     SNAPSHOT,
     DEAD_LETTERS,

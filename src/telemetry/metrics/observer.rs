@@ -1,49 +1,16 @@
 //! What publishes tell, counted.
 
-use std::collections::HashMap;
-
-use uuid::Uuid;
-
-use super::{Metrics, locked, names};
+use super::{Metrics, names};
 use crate::publish::{Event, Observer, Phase, PublishKind, Receipt, Status};
 
 /// Moves counters and histograms.
 #[derive(Debug)]
 pub(super) struct Counting(pub(super) Metrics);
 
-/// Publishes on record that have not ended.
-#[derive(Debug, Default)]
-pub(super) struct InFlight(HashMap<Uuid, (Status, bool)>);
-
-impl InFlight {
-    fn note(&mut self, receipt: &Receipt) {
-        match receipt.status {
-            Status::Queued | Status::Running => {
-                self.0.insert(receipt.id, (receipt.status, receipt.kind == PublishKind::Rapid));
-            }
-            _ => {
-                self.0.remove(&receipt.id);
-            }
-        }
-    }
-
-    pub(super) fn running(&self) -> u64 {
-        self.0.values().filter(|(status, _)| *status == Status::Running).count() as u64
-    }
-
-    pub(super) fn queued(&self, rapid: bool) -> u64 {
-        self.0.values().filter(|one| **one == (Status::Queued, rapid)).count() as u64
-    }
-}
-
 impl Observer for Counting {
     fn notice(&self, event: &Event<'_>) {
         match event {
             Event::Receipt(receipt) => {
-                let mut in_flight = locked(&self.0.0.in_flight);
-                in_flight.note(receipt);
-                self.0.tell_in_flight(&in_flight);
-                drop(in_flight);
                 if !matches!(receipt.status, Status::Queued | Status::Running) {
                     self.0.ended(receipt);
                 }
