@@ -55,12 +55,7 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
             .map(|body| Body::from_stream(body.into_data_stream().take_until(async move { stop.cancelled().await })));
     }
     let caller = response.extensions_mut().remove::<Named>().map_or_else(|| "-".to_owned(), |named| named.0);
-    let is_of_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
     let headers = response.headers_mut();
-    // The router names the methods of a path on whatever comes back from it: who is not admitted would learn of the path.
-    if !is_of_method {
-        headers.remove(header::ALLOW);
-    }
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -92,6 +87,15 @@ fn known(method: &Method) -> bool {
         *method,
         Method::GET | Method::HEAD | Method::OPTIONS | Method::POST | Method::PUT | Method::PATCH | Method::DELETE
     )
+}
+
+/// The router names the methods of a path on whatever comes back from one that does not take the method, past all
+/// layers: who is not admitted would learn of the path.
+pub(super) async fn without_methods(mut response: Response) -> Response {
+    if response.status() != StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().remove(header::ALLOW);
+    }
+    response
 }
 
 /// What becomes of a panic: the answer to its request, and nothing else.

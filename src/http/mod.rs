@@ -77,7 +77,7 @@ pub struct Visitor {
 /// All routes.
 pub fn routes(server: Server) -> Router {
     let (described, _) = openapi::described().split_for_parts();
-    Router::new()
+    let routes = Router::new()
         .merge(described)
         .merge(dashboard::routes())
         .merge(events::routes())
@@ -86,5 +86,6 @@ pub fn routes(server: Server) -> Router {
         .layer(middleware::from_fn_with_state(server.clone(), auth::admit))
         .layer(CatchPanicLayer::custom(frame::panicked))
         .layer(middleware::from_fn_with_state(server.clone(), frame::frame))
-        .with_state(server)
+        .with_state(server);
+    Router::new().fallback_service(routes).layer(middleware::map_response(frame::without_methods))
 }
