@@ -1,5 +1,6 @@
 //! The running service: what is asked of it, and what becomes of its config.
 
+mod crash;
 mod reload;
 mod teardown;
 mod triggers;
