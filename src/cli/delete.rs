@@ -71,8 +71,9 @@ pub(super) async fn run(global: &Global, args: &Delete, output: Output) -> Resul
 pub(super) async fn recreate(global: &Global, name: &str, output: Output) -> Result<Exit, Stop> {
     let (config, publisher) = context::publisher(global).await?;
     context::activation(&config, name)?;
-    publisher.recreate(name).await.map_err(|error| context::stopped(&config, error))?;
+    publisher.may_recreate(name).await.map_err(|error| context::stopped(&config, error))?;
     context::audit(publisher.state(), "recreate", name, None).await?;
+    publisher.recreate(name).await.map_err(|error| context::stopped(&config, error))?;
     if output.json() {
         output.document(&json!({ "name": name, "state": "active" }))?;
     } else {

@@ -18,8 +18,9 @@ pub(super) async fn run(global: &Global, name: &str, pause: bool, output: Output
             format!("set `activations.{name}.paused: false`"),
         ));
     }
-    state.set_paused(name, pause).await?;
+    // Before the change: a crash in between leaves a line too many, never a change without one.
     context::audit(&state, if pause { "pause" } else { "resume" }, name, None).await?;
+    state.set_paused(name, pause).await?;
     let word = if pause { "paused" } else { "active" };
     if output.json() {
         output.document(&json!({ "name": name, "state": word }))?;

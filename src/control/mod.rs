@@ -260,8 +260,9 @@ impl Control {
                 .code("paused_by_config")
                 .remedy(format!("set `activations.{activation}.paused: false`")));
         }
-        publisher.state().set_paused(activation, paused).await?;
+        // Before the change: a crash in between leaves a line too many, never a change without one.
         self.audit(caller, if paused { "pause" } else { "resume" }, Some(activation), None).await?;
+        publisher.state().set_paused(activation, paused).await?;
         self.0.scheduler.pause(activation, paused).await;
         Ok(())
     }
@@ -309,9 +310,9 @@ impl Control {
     /// Unknown activation, one whose teardown is not done, or a state that can't be written.
     pub async fn recreate(&self, caller: &Caller, activation: &str) -> Result<(), Refusal> {
         let publisher = self.publisher();
-        publisher.recreate(activation).await.map_err(refusal)?;
+        publisher.may_recreate(activation).await.map_err(refusal)?;
         self.audit(caller, "recreate", Some(activation), None).await?;
-        Ok(())
+        publisher.recreate(activation).await.map_err(refusal)
     }
 
     /// Reads the config again and takes it in force: all of it, or, where anything is wrong, nothing.

@@ -321,6 +321,16 @@ impl Publisher {
     /// # Errors
     /// An unknown activation, one whose teardown is not done, or a state that can't be written.
     pub async fn recreate(&self, name: &str) -> Result<(), PublishError> {
+        self.may_recreate(name).await?;
+        self.state.set_activation_state(name, ActivationState::Active).await.map_err(Failure::from)?;
+        Ok(())
+    }
+
+    /// Whether it can live again, to be known before it is told of.
+    ///
+    /// # Errors
+    /// Unknown activation, one that is being deleted, or a state that can't be read.
+    pub async fn may_recreate(&self, name: &str) -> Result<(), PublishError> {
         self.activation(name)?;
         if self.state.activation_state(name).await.map_err(Failure::from)? == ActivationState::Deleting {
             let failure = Failure {
@@ -331,7 +341,6 @@ impl Publisher {
             };
             return Err(failure.into());
         }
-        self.state.set_activation_state(name, ActivationState::Active).await.map_err(Failure::from)?;
         Ok(())
     }
 }

@@ -173,6 +173,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_publish_of_named_members_stands_in_for_none_of_all() {
+        use PublishKind::{Rapid, Retry, Scheduled};
+        let data_dir = tempfile::tempdir().unwrap();
+        let state = State::open(data_dir.path()).await.unwrap();
+        let of_some = async |at, kind| {
+            let id = publish_as("gold", &state, at, kind, Mode::Incremental, Status::Succeeded).await;
+            state.looks_at_some(id).await.unwrap();
+        };
+        of_some(1, Rapid).await;
+        assert_eq!(state.history("gold").await.unwrap(), History::default());
+        publish(&state, 2, Scheduled, Mode::Incremental, Status::Succeeded).await;
+        publish(&state, 3, Rapid, Mode::Incremental, Status::Succeeded).await;
+        let before = state.history("gold").await.unwrap();
+        assert_eq!((before.standard, before.rapid), (Some(second(2)), Some(second(3))));
+        of_some(4, Rapid).await;
+        of_some(5, Retry).await;
+        assert_eq!(state.history("gold").await.unwrap(), before);
+    }
+
+    #[tokio::test]
     async fn a_resync_is_counted_from_when_everything_was_sent_under_the_former_names() {
         use PublishKind::{Manual, Scheduled, Teardown};
         let data_dir = tempfile::tempdir().unwrap();

@@ -74,7 +74,7 @@ impl State {
     pub async fn renumber(&self, receipt: &mut Receipt, past: u64) -> Result<(), StateError> {
         let sequence = i64::try_from(past + 1).map_err(StateError::internal)?;
         let mut transaction = self.write().await?;
-        let waiting = set_aside(&mut transaction, receipt).await?;
+        let waiting = set_aside(&mut transaction, &receipt.activation, Some(receipt.id)).await?;
         sqlx::query("UPDATE activations SET sequence = max(sequence, ?2) WHERE name = ?1")
             .bind(&receipt.activation)
             .bind(sequence)
@@ -87,14 +87,7 @@ impl State {
             .await?;
         receipt.sequence = past + 1;
         store(&mut transaction, receipt).await?;
-        for (id, _) in waiting {
-            let next: i64 =
-                sqlx::query_scalar("UPDATE activations SET sequence = sequence + 1 WHERE name = ?1 RETURNING sequence")
-                    .bind(&receipt.activation)
-                    .fetch_one(&mut *transaction)
-                    .await?;
-            number(&mut transaction, &id, next).await?;
-        }
+        line_up(&mut transaction, &receipt.activation, waiting).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -283,7 +276,7 @@ pub(super) async fn first_of_waiting(
     transaction: &mut Transaction<'static, Sqlite>,
     receipt: &Receipt,
 ) -> Result<u64, StateError> {
-    let waiting = set_aside(transaction, receipt).await?;
+    let waiting = set_aside(transaction, &receipt.activation, Some(receipt.id)).await?;
     let own = i64::try_from(receipt.sequence).map_err(StateError::internal)?;
     let mut sequences: Vec<i64> = waiting.iter().map(|(_, sequence)| *sequence).chain([own]).collect();
     sequences.sort_unstable();
@@ -299,17 +292,45 @@ pub(super) async fn first_of_waiting(
     u64::try_from(sequences[0]).map_err(StateError::internal)
 }
 
-/// The other publishes of an activation that wait for a worker, in order, with their sequences, which are free from now on.
+/// Moves all publishes of an activation that wait for a worker past every sequence that it has given out.
+pub(super) async fn past_all(
+    transaction: &mut Transaction<'static, Sqlite>,
+    activation: &str,
+) -> Result<(), StateError> {
+    let waiting = set_aside(transaction, activation, None).await?;
+    line_up(transaction, activation, waiting).await
+}
+
+/// Gives those that were set aside the next sequences, in order.
+async fn line_up(
+    transaction: &mut Transaction<'static, Sqlite>,
+    activation: &str,
+    waiting: Vec<(String, i64)>,
+) -> Result<(), StateError> {
+    for (id, _) in waiting {
+        let next: i64 =
+            sqlx::query_scalar("UPDATE activations SET sequence = sequence + 1 WHERE name = ?1 RETURNING sequence")
+                .bind(activation)
+                .fetch_one(&mut **transaction)
+                .await?;
+        number(transaction, &id, next).await?;
+    }
+    Ok(())
+}
+
+/// The publishes of an activation that wait for a worker, but for one, in order, with their sequences, which are free from
+/// now on.
 async fn set_aside(
     transaction: &mut Transaction<'static, Sqlite>,
-    receipt: &Receipt,
+    activation: &str,
+    but: Option<Uuid>,
 ) -> Result<Vec<(String, i64)>, StateError> {
     let waiting: Vec<(String, i64)> = sqlx::query_as(
         "SELECT id, sequence FROM publishes JOIN triggers ON publish = id
-         WHERE activation = ?1 AND status = 'queued' AND id <> ?2 ORDER BY sequence",
+         WHERE activation = ?1 AND status = 'queued' AND (?2 IS NULL OR id <> ?2) ORDER BY sequence",
     )
-    .bind(&receipt.activation)
-    .bind(receipt.id.to_string())
+    .bind(activation)
+    .bind(but.map(|id| id.to_string()))
     .fetch_all(&mut **transaction)
     .await?;
     for (id, _) in &waiting {

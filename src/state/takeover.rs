@@ -2,7 +2,7 @@
 
 use chrono::Utc;
 
-use super::{AuditEntry, SnapshotRow, State, StateError, audit, publishes::timestamp, snapshots};
+use super::{AuditEntry, SnapshotRow, State, StateError, audit, publishes, publishes::timestamp, snapshots};
 
 /// Who is named in the audit for what follows from the config alone.
 const WHO: &str = "herald";
@@ -38,6 +38,8 @@ impl State {
         .bind(full.map(timestamp))
         .execute(&mut *transaction)
         .await?;
+        // What was asked for under the new name was numbered as if nothing had come before it.
+        publishes::past_all(&mut transaction, &snapshot.activation).await?;
         snapshots::store(&mut transaction, snapshot).await?;
         for moved in [
             "UPDATE publishes SET owner = ?2 WHERE owner = ?1 AND objects IS NOT NULL",

@@ -1,6 +1,7 @@
 //! The running service: what is asked of it, and what becomes of its config.
 
 mod browser;
+mod crash;
 mod reload;
 mod teardown;
 mod triggers;

@@ -59,7 +59,6 @@ async fn every_metric_is_moved_by_what_it_tells_of() {
     let live = Live::start(&home).await;
     let metrics = Metrics::follow(&live.control, live.load.clone(), live.stop.clone()).unwrap();
     let alerts = alerts::start(&live.control, &metrics);
-    let (rendered, requests) = (metrics.clone(), metrics.clone());
     let scrape = Scrape::of(metrics.clone());
     let server = Server::new(live.control.clone(), Hub::new(), scrape, live.stop.clone()).unwrap();
     let (address, answering) = http::serve(server).await.unwrap();

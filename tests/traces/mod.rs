@@ -170,6 +170,29 @@ fn the_standard_variables_ask_for_traces_and_without_them_none_leave() {
     assert!(spans.iter().all(|span| span.resource["service.name"] == "segments"), "{spans:#?}");
 }
 
+/// Well before spans leave by themselves: what a stop does not send is lost.
+#[test]
+fn a_service_that_stops_lets_the_last_spans_leave() {
+    let collector = Collector::answering(ResponseTemplate::new(200));
+    let service = collector.service("").replace("service: {", "service: { http: { listen: 127.0.0.1:0 },");
+    let home = home(&(service + &config(ACTIVATION, "").replace("manual: true", "every: 1h")));
+    let log = home.path("run.log");
+    let file = std::fs::File::create(&log).unwrap();
+    let mut command = home.command(&["run"]);
+    let mut child = command.env("OTEL_BSP_SCHEDULE_DELAY", "3600000").stderr(file).spawn().unwrap();
+    let started = Instant::now();
+    while home.held().len() < 3 {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", std::fs::read_to_string(&log).unwrap());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    assert!(child.wait().unwrap().success());
+    let spans = by_name(collector.spans());
+    assert_eq!(spans["publish"].attributes["herald.kind"], "scheduled");
+    assert_eq!(spans.keys().collect::<Vec<_>>(), ["commit", "deliver", "publish", "resolve"]);
+}
+
 #[test]
 fn none_of_the_publishes_is_traced_at_a_share_of_nothing() {
     let collector = Collector::answering(ResponseTemplate::new(200));
