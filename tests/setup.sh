@@ -11,6 +11,7 @@ cache=${HERALD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/herald}
 venv=$cache/venv
 nextest=0.9.143
 azurite=3.35.0
+playwright=1.65.1
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -35,7 +36,9 @@ command -v openssl >/dev/null 2>&1 || want openssl
 command -v promtool >/dev/null 2>&1 || want prometheus
 command -v systemd-analyze >/dev/null 2>&1 || want systemd
 command -v groff >/dev/null 2>&1 || want groff-base
-# Azurite runs on it.
+# The browser that the dashboard is tried in.
+[ -x /usr/bin/chromium ] || want chromium
+# Azurite, and what drives the browser, run on it.
 command -v npm >/dev/null 2>&1 || want "nodejs npm"
 if [ -z "${PYTHON:-}" ]; then
     command -v python3 >/dev/null 2>&1 || want python3
@@ -103,6 +106,14 @@ if ! [ -f "$cache/azurite-$azurite/node_modules/azurite/dist/src/blob/main.js" ]
     mkdir -p "$cache/azurite-$azurite.part"
     npm install --silent --no-fund --no-audit --no-save --prefix "$cache/azurite-$azurite.part" "azurite@$azurite" >&2
     mv "$cache/azurite-$azurite.part" "$cache/azurite-$azurite"
+fi
+
+if ! [ -f "$cache/playwright-$playwright/node_modules/playwright-core/package.json" ]; then
+    say "installing playwright-core $playwright"
+    rm -rf "$cache/playwright-$playwright" "$cache/playwright-$playwright.part"
+    mkdir -p "$cache/playwright-$playwright.part"
+    npm install --silent --no-fund --no-audit --no-save --prefix "$cache/playwright-$playwright.part" "playwright-core@$playwright" >&2
+    mv "$cache/playwright-$playwright.part" "$cache/playwright-$playwright"
 fi
 
 if ! command -v cargo-nextest >/dev/null 2>&1 && ! [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo-nextest" ]; then
