@@ -169,10 +169,10 @@ impl Watch {
                 );
             }
         }
-        if self.judge.changed() {
-            if let Err(error) = memory::write(&self.memory, &self.judge.memory()) {
-                tracing::warn!(%error, "what is alerted of could not be put on record: a restart may tell it again");
-            }
+        if self.judge.changed()
+            && let Err(error) = memory::write(&self.memory, &self.judge.memory())
+        {
+            tracing::warn!(%error, "what is alerted of could not be put on record: a restart may tell it again");
         }
     }
 }

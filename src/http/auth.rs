@@ -184,6 +184,8 @@ fn is_public(route: &str) -> bool {
 /// The scope that a route needs. What nobody has classed is for admins.
 fn needed(method: &Method, route: &str) -> Scope {
     match (method, route) {
+        // What a deletion would take back names every object.
+        (&Method::GET | &Method::HEAD, "/activations/{name}/deletion") => Scope::Admin,
         (&Method::GET | &Method::HEAD | &Method::OPTIONS, _) | (_, "") => Scope::Read,
         (
             &Method::POST,

@@ -23,11 +23,15 @@ pub struct Outcome {
 }
 
 impl State {
-    /// The newest `limit` publishes of every activation, newest first.
+    /// The newest `limit` publishes of every activation, or of the one that is `named`, newest first.
     ///
     /// # Errors
     /// When the state can't be read.
-    pub async fn outcomes(&self, limit: u32) -> Result<BTreeMap<String, Vec<Outcome>>, StateError> {
+    pub async fn outcomes(
+        &self,
+        named: Option<&str>,
+        limit: u32,
+    ) -> Result<BTreeMap<String, Vec<Outcome>>, StateError> {
         // One row an activation and one text in it: a row a publish would take most of its time in the driver.
         let found: Vec<(String, Option<String>)> = sqlx::query_as(
             "SELECT name, (SELECT group_concat(outcome, ' ') FROM (
@@ -35,9 +39,10 @@ impl State {
                      || (receipt ->> '$.counts.suppressed') || ',' || (receipt ->> '$.counts.added') || ','
                      || (receipt ->> '$.counts.removed') AS outcome
                  FROM publishes WHERE activation = name ORDER BY number DESC LIMIT ?1))
-             FROM activations",
+             FROM activations WHERE ?2 IS NULL OR name = ?2",
         )
         .bind(limit)
+        .bind(named)
         .fetch_all(self.read())
         .await?;
         found
@@ -135,7 +140,7 @@ mod tests {
             state.finish(&receipt).await.unwrap();
             ids.push(receipt.id);
         }
-        let outcomes = state.outcomes(2).await.unwrap();
+        let outcomes = state.outcomes(None, 2).await.unwrap();
         let of = |added| Outcome { status: Status::Partial, full: true, wanted: added, added, removed: 0 };
         assert_eq!(outcomes["gold"], [of(4), of(2)]);
         assert_eq!(outcomes["silver"], [of(3)]);

@@ -42,7 +42,7 @@ async fn render(server: &Server, visitor: &Visitor, name: &str) -> Result<Markup
     let standing = crate::fleet::one(config, state, name).await?;
     let filter = Filter { activation: Some(name.to_owned()), limit: SHOWN, ..Filter::default() };
     let receipts = state.receipts(filter).await?;
-    let outcomes = state.outcomes(SHOWN).await?.remove(name).unwrap_or_default();
+    let outcomes = state.outcomes(Some(name), SHOWN).await?.remove(name).unwrap_or_default();
     let health = Health::of(&standing, &outcomes);
     let refused = state.dead_letters_by_code(name).await?;
     let places = state.places(name).await?;

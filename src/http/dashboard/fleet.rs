@@ -63,7 +63,7 @@ async fn render(server: &Server, visitor: &Visitor, wanted: &Wanted) -> Result<M
     let publisher = server.control.publisher();
     let (config, state) = (publisher.config(), publisher.state());
     let standings = fleet::all(config, state).await?;
-    let outcomes = state.outcomes(SHOWN).await?;
+    let outcomes = state.outcomes(None, SHOWN).await?;
     let mut rows = rows(config, &standings, &outcomes);
     rows.sort_by(|a, b| (a.health, &a.standing.name).cmp(&(b.health, &b.standing.name)));
     let shown: Vec<&Row<'_>> = rows.iter().filter(|row| is_wanted(row, wanted)).collect();
