@@ -39,6 +39,11 @@ pub use source::Place;
 pub use substitute::Variables;
 pub(crate) use suggest::hint;
 
+/// Whether only this machine reaches an address such as `127.0.0.1:8080`.
+pub(crate) fn is_loopback(listen: &str) -> bool {
+    lower::service::is_loopback(listen).unwrap_or(false)
+}
+
 /// The config's JSON Schema, draft 2020-12, over every kind of target that is compiled in.
 pub fn schema() -> serde_json::Value {
     schema::for_editors(schema::schema_of(herald_destinations::KINDS))

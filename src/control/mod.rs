@@ -28,7 +28,7 @@ pub use self::{
 };
 use self::{desk::Desk, reload::Departures, teardown::Order};
 use crate::{
-    config::{Activation, OnDelete},
+    config::{self, Activation, OnDelete},
     publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Status, code},
     schedule::{Asked, Scheduler},
     state::{ActivationState, Ask, AuditEntry, NewPublish, WhomWord},
@@ -88,6 +88,8 @@ pub struct Control(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     publisher: Arc<ArcSwap<Publisher>>,
+    /// Where the service listens, whatever a later config says.
+    listen: String,
     scheduler: Scheduler,
     desk: Desk,
     teardowns: mpsc::Sender<Order>,
@@ -111,13 +113,16 @@ impl Control {
         scheduler: Scheduler,
         stop: CancellationToken,
     ) -> Result<(Self, JoinHandle<()>), Failure> {
+        let read = watch::sight(&path);
         let (teardowns, orders) = mpsc::channel(TEARDOWNS);
         let task = tokio::spawn(teardown::run(Arc::clone(&publisher), orders, stop.clone()));
         let desk = Desk::open(Arc::clone(&publisher), scheduler.clone());
         let reloads = latest::Sender::new(Reloads::default());
+        let listen = publisher.load().config().service.http.listen.clone();
         let control = Self(Arc::new(Inner {
             path: path.clone(),
             publisher,
+            listen,
             scheduler,
             desk,
             teardowns,
@@ -125,7 +130,7 @@ impl Control {
             reloads,
         }));
         control.resume_teardowns(&Caller::machine("herald")).await?;
-        tokio::spawn(watch::watch(control.clone(), path, stop));
+        tokio::spawn(watch::watch(control.clone(), path, read, stop));
         Ok((control, task))
     }
 
@@ -291,8 +296,8 @@ impl Control {
             ActivationState::Active => {}
         }
         let decided = publisher.on_delete(activation, on_delete).await.map_err(refusal)?;
-        let receipt = publisher.ask_teardown(activation, on_delete).await.map_err(refusal)?;
         self.audit(caller, "delete", Some(activation), Some(purge_or_keep(decided).to_owned())).await?;
+        let receipt = publisher.ask_teardown(activation, on_delete).await.map_err(refusal)?;
         self.order(activation, on_delete).await?;
         Ok(receipt)
     }
@@ -340,6 +345,14 @@ impl Control {
     async fn take_in(&self, caller: &Caller) -> Result<Changes, Refusal> {
         let before = self.publisher();
         let config = Arc::new(reload::read(&self.0.path, before.resolver()).await?);
+        if config.service.http.tokens.is_empty() && !config::is_loopback(&self.0.listen) {
+            let message = format!(
+                "without tokens everybody who reaches {} could do everything: nothing was changed",
+                self.0.listen
+            );
+            let remedy = "leave a token in `service.http.tokens`, or restart the service with another `listen`";
+            return Err(Refusal::new(Refused::Config, message).code("tokens_needed").remedy(remedy));
+        }
         let changes = reload::changes(before.config(), &config);
         let publisher = before.with(Arc::clone(&config));
         let Departures { vanished } = Departures::of(&publisher).await?;

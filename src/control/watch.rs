@@ -17,11 +17,10 @@ use crate::config;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A file as it stands; enough to see that it is another.
-type Sight = (PathBuf, Option<(SystemTime, u64)>);
+pub(super) type Sight = (PathBuf, Option<(SystemTime, u64)>);
 
-/// Looks at the config's files until `stop`, and lets it be read again once they have changed and rest.
-pub(super) async fn watch(control: Control, path: PathBuf, stop: CancellationToken) {
-    let mut read = sight(&path);
+/// Looks at the config's files until `stop`, and lets it be read again once they are others than when it was `read`, and rest.
+pub(super) async fn watch(control: Control, path: PathBuf, mut read: Vec<Sight>, stop: CancellationToken) {
     let mut seen = read.clone();
     loop {
         tokio::select! {
@@ -41,7 +40,8 @@ pub(super) async fn watch(control: Control, path: PathBuf, stop: CancellationTok
     }
 }
 
-fn sight(path: &Path) -> Vec<Sight> {
+/// The config's files as they stand.
+pub(super) fn sight(path: &Path) -> Vec<Sight> {
     let stat = |file: PathBuf| {
         let stat = fs::metadata(&file).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
         (file, stat)

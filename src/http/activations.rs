@@ -16,6 +16,7 @@ use crate::{
     config::OnDelete,
     control::{Changes, Idempotency, Trigger},
     fleet,
+    publish::code,
 };
 use herald_destinations::contract::Mode;
 
@@ -234,7 +235,10 @@ pub(super) async fn delete(
         Some("purge") => Some(OnDelete::Purge),
         Some(_) => return Err(Problem::unfit("`data` is `keep` or `purge`")),
     };
-    let receipt = server.control.delete(&visitor.caller, &name, on_delete).await?;
+    // Whoever asked may go away: what was begun is brought to its end.
+    let (control, caller) = (server.control.clone(), visitor.caller);
+    let deleting = tokio::spawn(async move { control.delete(&caller, &name, on_delete).await });
+    let receipt = deleting.await.map_err(|error| Problem::from(code::internal(error)))??;
     server.cache.forget();
     publishes::accepted(&receipt)
 }
@@ -246,7 +250,10 @@ pub(super) async fn reload(
     State(server): State<Server>,
     Extension(visitor): Extension<Visitor>,
 ) -> Result<Json<Changes>, Problem> {
-    let changes = server.control.reload(&visitor.caller).await?;
+    // As with a deletion.
+    let (control, caller) = (server.control.clone(), visitor.caller);
+    let reloading = tokio::spawn(async move { control.reload(&caller).await });
+    let changes = reloading.await.map_err(|error| Problem::from(code::internal(error)))??;
     server.cache.forget();
     Ok(Json(changes))
 }

@@ -223,14 +223,14 @@ fn foreign() -> Problem {
 
 /// Whether a browser says that a page of another site sent this. What is no browser says neither.
 fn is_foreign(headers: &HeaderMap) -> bool {
-    let site = headers.get("sec-fetch-site").map(|site| site.as_bytes());
-    if site.is_some_and(|site| site != b"same-origin" && site != b"none") {
-        return true;
+    // No page can write this header itself.
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin" && site != "none";
     }
     let Some(origin) = headers.get(header::ORIGIN) else { return false };
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let from = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, from)| from);
-    from.is_none() || host.is_some_and(|host| from.is_none_or(|from| !from.eq_ignore_ascii_case(host)))
+    from.is_none_or(|from| host.is_none_or(|host| !from.eq_ignore_ascii_case(host)))
 }
 
 /// Whether the request names this machine: a name of another site that leads here (DNS rebinding) does not.

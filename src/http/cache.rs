@@ -18,6 +18,8 @@ use crate::publish::{Event, Observer};
 const FRESH: Duration = Duration::from_secs(1);
 /// Questions that are kept at once.
 const MOST: usize = 256;
+/// Bytes of answers that are kept at once.
+const MOST_BYTES: usize = 16 << 20;
 
 /// An answer, ready to be sent.
 #[derive(Debug, Clone)]
@@ -55,7 +57,12 @@ impl Cache {
 
     pub(super) fn put(&self, question: String, generation: u64, kept: Kept) {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if answers.len() >= MOST {
+        answers.retain(|_, (_, at, _)| at.elapsed() < FRESH);
+        let bytes: usize = answers.values().map(|(.., kept)| kept.body.len()).sum();
+        if kept.body.len() > MOST_BYTES {
+            return;
+        }
+        if answers.len() >= MOST || bytes + kept.body.len() > MOST_BYTES {
             answers.clear();
         }
         answers.insert(question, (generation, Instant::now(), kept));

@@ -58,7 +58,7 @@ impl Run<'_> {
     /// it. One of named members reads nothing else.
     pub(super) async fn watermarks(&self, before: &Before) -> Result<Watermarks, Failure> {
         match &self.looks {
-            Looks::Named(_) => Ok(before.watermarks.clone()),
+            Looks::Named(_) => Ok(before.watermarks.clone().of_plan(&self.plan)),
             Looks::Everybody => self.plan.watermarks(self.activation.rapid.is_some(), self.planned_at).await,
             Looks::Touched(_) => self.plan.watermarks(true, self.planned_at).await,
         }

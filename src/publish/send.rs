@@ -64,7 +64,7 @@ impl Run<'_> {
         let sending = compared?;
         self.plan.check_sources().await?;
         // Only what is sent whole has been read.
-        let before = before.standing.map(|standing| standing.watermarks).unwrap_or_default();
+        let before = before.standing.map(|standing| standing.watermarks.of_plan(&self.plan)).unwrap_or_default();
         let standing = Standing::new(self.activation, &self.plan, pointer, Some(receipt.sequence), before);
         fill(receipt, ledger);
         receipt.counts.owed = ledger.sent();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use datafusion::{
+    common::tree_node::TreeNode,
     logical_expr::{Expr, LogicalPlan},
     prelude::SessionContext,
 };
@@ -37,6 +38,24 @@ pub(super) enum KeySet {
     },
     /// Those that somebody named.
     Named(MemberKeys),
+}
+
+impl KeySet {
+    /// Whether who is in it depends on others than the member himself: by a rank, a window, or a query inside of another.
+    pub(super) fn is_relative(&self) -> bool {
+        match self {
+            Self::Ranked { .. } => true,
+            Self::Query(query) => query
+                .exists(|part| {
+                    let by_others = matches!(part, LogicalPlan::Limit(_) | LogicalPlan::Window(_));
+                    let inside = |expr: &Expr| expr.exists(|part| Ok(matches!(part, Expr::ScalarSubquery(_))));
+                    Ok(by_others || part.expressions().iter().any(|expr| inside(expr).unwrap_or(true)))
+                })
+                // What can't be walked through is looked at whole.
+                .unwrap_or(true),
+            Self::Members(_) | Self::Named(_) => false,
+        }
+    }
 }
 
 /// Rows of a table that pass a test, split into what the scan can do and what is left for later.

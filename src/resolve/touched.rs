@@ -15,7 +15,9 @@ use futures::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    engine, narrow,
+    engine,
+    membership::KeySet,
+    narrow,
     plan::PublishPlan,
     reads::Watched,
     spool::failure,
@@ -42,6 +44,10 @@ impl PublishPlan {
         also: &MemberKeys,
         cancel: &CancellationToken,
     ) -> Result<Option<MemberKeys>, Failure> {
+        // Who comes in, or changes, puts others out who were not touched.
+        if self.key_sets().iter().any(KeySet::is_relative) {
+            return Ok(None);
+        }
         let Some(watched) = self.watched().filter(|_| since.definition == self.definition()) else { return Ok(None) };
         let mut found = Found { keys: vec![Arc::clone(also.keys())], rows: also.len() };
         for (name, table) in &watched {

@@ -7,6 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::common::ScalarValue;
 use serde::{Deserialize, Serialize};
 
+use super::plan::PublishPlan;
+
 /// How far the tables of a definition have been read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watermarks {
@@ -14,6 +16,14 @@ pub struct Watermarks {
     pub(super) definition: String,
     /// By table.
     pub(super) tables: BTreeMap<String, Watermark>,
+}
+
+impl Watermarks {
+    /// These, where they were read by the same definition: of another one's records they say nothing.
+    #[must_use]
+    pub fn of_plan(self, plan: &PublishPlan) -> Self {
+        if self.definition == plan.definition() { self } else { Self::default() }
+    }
 }
 
 /// How far one table has been read.

@@ -2,7 +2,8 @@
 
 use chrono::Utc;
 
-use super::{AuditEntry, SnapshotRow, State, StateError, audit, publishes, publishes::timestamp, snapshots};
+use super::{AuditEntry, SnapshotRow, State, StateError, audit, publishes, publishes::timestamp, snapshots, triggers};
+use crate::publish::Failure;
 
 /// Who is named in the audit for what follows from the config alone.
 const WHO: &str = "herald";
@@ -55,6 +56,13 @@ impl State {
                 .execute(&mut *transaction)
                 .await?;
         }
+        let why = Failure {
+            code: "deleted".into(),
+            message: format!("`{former}` is `{}` now", snapshot.activation),
+            remedy: "ask for a publish under the new name".into(),
+            retryable: false,
+        };
+        triggers::cancel(&mut transaction, former, None, &why).await?;
         for forgotten in [
             "DELETE FROM snapshots WHERE activation = ?1",
             "DELETE FROM dead_letters WHERE activation = ?1",

@@ -8,7 +8,7 @@ mod encrypt;
 mod files;
 mod fitting;
 mod segments;
-mod service;
+pub(super) mod service;
 mod tables;
 mod targets;
 

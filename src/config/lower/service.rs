@@ -86,8 +86,10 @@ impl Lowering<'_> {
                 let at = format!("service.http.tokens[{index}].name");
                 self.fault(&at, Code::DuplicateName, "two tokens have this name");
             }
-            if !token.token.0.expose_secret().trim().is_empty() {
-                tokens.push(Token { name: token.name, token: token.token.0, scope: token.scope });
+            // One that was read from a file ends in a line break, which no header can hold.
+            let secret = token.token.0.expose_secret().trim();
+            if !secret.is_empty() {
+                tokens.push(Token { name: token.name, token: secret.into(), scope: token.scope });
             }
         }
         let listen = raw.listen.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
@@ -166,8 +168,8 @@ fn is_web(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-/// `None`: no address and port.
-fn is_loopback(listen: &str) -> Option<bool> {
+/// Whether only this machine reaches an address. `None`: no address and port.
+pub(in crate::config) fn is_loopback(listen: &str) -> Option<bool> {
     let (host, port) = listen.rsplit_once(':')?;
     port.parse::<u16>().ok()?;
     let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
