@@ -85,6 +85,7 @@ pub fn routes(server: Server) -> Router {
         .layer(DefaultBodyLimit::max(auth::LARGEST_BODY))
         .layer(middleware::from_fn_with_state(server.clone(), auth::admit))
         .layer(CatchPanicLayer::custom(frame::panicked))
+        .layer(middleware::from_fn(body::read_the_rest))
         .layer(middleware::from_fn_with_state(server.clone(), frame::frame))
         .with_state(server);
     Router::new().fallback_service(routes).layer(middleware::map_response(frame::without_methods))

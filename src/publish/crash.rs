@@ -75,7 +75,6 @@ pub(super) const SETTLING: &str = "settling";
 pub(super) const RECOVERED: &str = "recovered";
 
 /// Names the moment at which the process aborts, `name` or, for its third time, `name:3`. Debug builds only.
-#[cfg(debug_assertions)]
 const VARIABLE: &str = "HERALD_CRASH_AT";
 
 #[derive(Debug)]
@@ -101,21 +100,18 @@ pub async fn cut<T>(at: &str, time: u32, future: impl Future<Output = T>) -> Opt
 
 /// A moment of a publish.
 pub(super) async fn point(name: &'static str) {
-    #[cfg(debug_assertions)]
-    {
-        abort_at(name);
-        let cut = CUT
-            .try_with(|cut| (cut.at == name && cut.left.fetch_sub(1, Ordering::Relaxed) == 1).then(|| Arc::clone(cut)));
-        if let Ok(Some(cut)) = cut {
-            cut.reached.notify_one();
-            pending::<()>().await;
-        }
+    if !cfg!(debug_assertions) {
+        return;
     }
-    #[cfg(not(debug_assertions))]
-    let _ = name;
+    abort_at(name);
+    let reached =
+        |cut: &Arc<Cut>| (cut.at == name && cut.left.fetch_sub(1, Ordering::Relaxed) == 1).then(|| Arc::clone(cut));
+    if let Ok(Some(cut)) = CUT.try_with(reached) {
+        cut.reached.notify_one();
+        pending::<()>().await;
+    }
 }
 
-#[cfg(debug_assertions)]
 fn abort_at(name: &str) {
     static PASSED: AtomicU32 = AtomicU32::new(0);
     let Ok(wanted) = std::env::var(VARIABLE) else { return };

@@ -122,25 +122,14 @@ impl Site {
     /// One request, with what else is said of it.
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
         let url = format!("{}://{}{path}", self.scheme, self.address);
-        let request = || {
-            let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), &url);
-            for (name, value) in headers {
-                request = request.header(*name, *value);
-            }
-            match body {
-                Some(body) => request.body(body.to_owned()),
-                None => request,
-            }
-        };
-        // A body that is refused by its length is not read, so that its sender may see the connection close before the answer.
-        let mut sent = request().send().await;
-        for _ in 0..20 {
-            if sent.is_ok() || body.is_none_or(|body| body.len() < 1 << 20) {
-                break;
-            }
-            sent = request().send().await;
+        let mut request = self.client.request(Method::from_bytes(method.as_bytes()).unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
-        let response = sent.unwrap();
+        if let Some(body) = body {
+            request = request.body(body.to_owned());
+        }
+        let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Answer { status, headers, body: response.text().await.unwrap() }.check()
     }

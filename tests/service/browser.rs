@@ -30,16 +30,20 @@ async fn browse(run: &Run, token: &str, case: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pages_are_read_by_everybody_follow_what_happens_and_do_what_they_offer() {
+    // Takes requests and answers none, so that what it is sent runs until it is cancelled.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = format!(
         "service: {{ http: {{ listen: 127.0.0.1:0, tokens: [ {{ name: ops, token: {TOKEN}, scope: admin }} ] }} }}
-{}activations:
+{}  silent: {{ type: webhook, url: 'http://{}/', batch: 500, format: ndjson }}
+activations:
   gold: {{ segment: few, target: out, attributes: {{ id: id, name: name }}, refresh: {{ manual: true }}, freshness: 26h }}
-  many: {{ segment: everyone, target: out, attributes: {{ id: id, name: name }}, refresh: {{ every: 12h }}, paused: true }}
+  many: {{ segment: everyone, target: silent, attributes: {{ id: id, name: name }}, refresh: {{ every: 12h }}, paused: true }}
 ",
-        HEAD.replace("segments:\n", "segments:\n  few: { from: person, where: 'id < 100' }\n")
+        HEAD.replace("segments:\n", "segments:\n  few: { from: person, where: 'id < 100' }\n"),
+        silent.local_addr().unwrap()
     );
     let home = Home::new(&config);
-    people(&home, 600_000, 0);
+    people(&home, 2_000, 0);
     let run = Run::start(&home).await;
     browse(&run, TOKEN, "everything").await;
     assert!(files(&home.path("out")).iter().all(|path| !path.to_str().unwrap().contains("/gold/")), "it was purged");
