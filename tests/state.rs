@@ -7,7 +7,7 @@ use herald::{
     publish::{Failure, PublishKind, Receipt, Status},
     snapshot::{Answers, Range},
     state::{
-        ActivationState, Answered, AuditEntry, AuditsOf, DeadLettersOf, Filter, Looked, NewPublish, Refused,
+        ActivationState, Answered, AuditEntry, AuditsOf, DeadLettersOf, Filter, Looked, NewPublish, Purging, Refused,
         SnapshotRow, State,
     },
 };
@@ -203,21 +203,29 @@ async fn activations_are_paused_deleted_and_revived() {
 
     state.set_paused("gold", true).await.unwrap();
     state.set_definition("gold", Some(&[1, 2, 3])).await.unwrap();
-    state.set_activation_state("gold", ActivationState::Deleting).await.unwrap();
+    let why = Failure { code: "deleted".into(), message: "gone".into(), remedy: "none".into(), retryable: false };
+    state.set_deleting("gold", Purging::Nowhere, true, &why).await.unwrap();
+    state.set_deleting("gold", Purging::Everywhere, false, &why).await.unwrap();
+    assert_eq!(state.purging("gold").await.unwrap(), Some(Purging::Nowhere), "nobody asked for anything else");
+    assert!(!state.revive("gold").await.unwrap(), "its teardown is not done");
     let row = open(data_dir.path()).await.activation("gold").await.unwrap().unwrap();
     assert_eq!(
         (row.state, row.paused, row.definition.as_deref()),
         (ActivationState::Deleting, true, Some(&[1, 2, 3][..]))
     );
 
-    state.set_activation_state("gold", ActivationState::Deleted).await.unwrap();
-    state.set_definition("gold", None).await.unwrap();
+    let mut teardown = state.queue(asked("gold")).await.unwrap();
+    teardown.status = Status::Succeeded;
+    teardown.finished_at = Some(Utc::now());
+    state.end_teardown(&teardown, None).await.unwrap();
     ended(&state, "silver", Status::Succeeded).await;
     let all = state.activations().await.unwrap();
     assert_eq!(
         all.iter().map(|row| (row.name.as_str(), row.state)).collect::<Vec<_>>(),
         [("gold", ActivationState::Deleted), ("silver", ActivationState::Active)]
     );
+    assert!(state.revive("gold").await.unwrap());
+    assert_eq!(state.activation_state("gold").await.unwrap(), ActivationState::Active);
 }
 
 #[tokio::test]

@@ -75,7 +75,15 @@ fn collect(
         if name.starts_with('.') {
             continue;
         }
-        if path.is_dir() {
+        // What can't be looked at, such as a link to what is not mounted, may be a folder: without it activations would be missing.
+        let is_folder = match fs::metadata(&path) {
+            Ok(about) => about.is_dir(),
+            Err(error) => {
+                problems.push(unreadable(&path, &error.to_string()).remedy("bring back what it leads to, or remove it"));
+                continue;
+            }
+        };
+        if is_folder {
             collect(&path, depth + 1, seen, files, problems);
         } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             files.push(path);

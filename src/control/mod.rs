@@ -95,6 +95,7 @@ struct Inner {
     teardowns: mpsc::Sender<Order>,
     /// One reload at a time.
     turn: Mutex<()>,
+    deletions: Mutex<()>,
     reloads: latest::Sender<Reloads>,
 }
 
@@ -127,6 +128,7 @@ impl Control {
             desk,
             teardowns,
             turn: Mutex::new(()),
+            deletions: Mutex::new(()),
             reloads,
         }));
         control.resume_teardowns(&Caller::machine("herald")).await?;
@@ -272,7 +274,8 @@ impl Control {
         Ok(())
     }
 
-    /// Begins the teardown of an activation; `None`: as its config says. Asked again, the one that is under way is shown.
+    /// Begins the teardown of an activation; `None`: as its config says. Asked again, the one that is under way is shown, and
+    /// goes on as is asked now.
     ///
     /// # Errors
     /// Unknown activation, one that is deleted, or a state that can't be written.
@@ -282,14 +285,18 @@ impl Control {
         activation: &str,
         on_delete: Option<OnDelete>,
     ) -> Result<Receipt, Refusal> {
+        // Of several at once the first one begins it.
+        let _turn = self.0.deletions.lock().await;
         let publisher = self.publisher();
         publisher.activation(activation).map_err(refusal)?;
         let state = publisher.state();
         match state.activation_state(activation).await? {
             ActivationState::Deleted => return Err(gone(false)),
             ActivationState::Deleting => {
-                if let Some(receipt) = state.last_teardown(activation).await? {
-                    self.order(activation, on_delete).await?;
+                if on_delete.is_none()
+                    && let Some(receipt) = state.last_teardown(activation).await?
+                {
+                    self.order(activation, false).await?;
                     return Ok(receipt);
                 }
             }
@@ -298,12 +305,12 @@ impl Control {
         let decided = publisher.on_delete(activation, on_delete).await.map_err(refusal)?;
         self.audit(caller, "delete", Some(activation), Some(purge_or_keep(decided).to_owned())).await?;
         let receipt = publisher.ask_teardown(activation, on_delete).await.map_err(refusal)?;
-        self.order(activation, on_delete).await?;
+        self.order(activation, on_delete.is_some()).await?;
         Ok(receipt)
     }
 
-    async fn order(&self, activation: &str, on_delete: Option<OnDelete>) -> Result<(), Refusal> {
-        let order = Order { activation: activation.to_owned(), on_delete };
+    async fn order(&self, activation: &str, anew: bool) -> Result<(), Refusal> {
+        let order = Order { activation: activation.to_owned(), anew };
         let stopping =
             |_| Refusal::new(Refused::Stopping, "the service stops; the teardown goes on with its next start");
         self.0.teardowns.send(order).await.map_err(stopping)
@@ -387,9 +394,7 @@ impl Control {
         }
         for row in state.activations().await? {
             if row.state == ActivationState::Deleting && publisher.activation(&row.name).is_ok() {
-                // What a teardown purges is on record from its beginning on.
-                let on_delete = state.purging(&row.name).await?.is_none().then_some(OnDelete::Keep);
-                self.order(&row.name, on_delete).await.map_err(Refusal::into_failure)?;
+                self.order(&row.name, false).await.map_err(Refusal::into_failure)?;
             }
         }
         Ok(())

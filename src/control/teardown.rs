@@ -1,14 +1,16 @@
 //! Teardowns that the service runs: asked for, resumed after a restart, or of what vanished from the config. Each is tried
 //! until it is done.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::{mpsc, watch},
+    task::{Id, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    config::OnDelete,
     publish::{PublishError, Publisher, Silent, Status},
     state::ActivationState,
 };
@@ -17,13 +19,20 @@ use crate::{
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 
-/// A teardown that is on record.
+/// A teardown that is on record, with what it purges.
 #[derive(Debug)]
 pub(super) struct Order {
     /// Name of the activation.
     pub(super) activation: String,
-    /// What was asked for; `None`: what it began as, or as the activation is defined.
-    pub(super) on_delete: Option<OnDelete>,
+    /// Whether what it purges was decided anew: a try that runs stops, and another one goes by that.
+    pub(super) anew: bool,
+}
+
+/// A teardown under way.
+struct Running {
+    task: Id,
+    /// Counts the decisions; the task ends only when it has seen the last one.
+    decisions: watch::Sender<u64>,
 }
 
 /// Runs teardowns, one at a time of an activation, until `stop`. Returns when none runs any more.
@@ -32,41 +41,63 @@ pub(super) async fn run(
     mut orders: mpsc::Receiver<Order>,
     stop: CancellationToken,
 ) {
-    let mut running = HashSet::new();
+    let mut running: HashMap<String, Running> = HashMap::new();
     let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
-            Some(ended) = tasks.join_next(), if !tasks.is_empty() => {
-                if let Ok(name) = ended {
-                    running.remove(&name);
-                }
+            Some(ended) = tasks.join_next_with_id(), if !tasks.is_empty() => {
+                let id = match ended {
+                    Ok((id, ())) => id,
+                    Err(panicked) => panicked.id(),
+                };
+                running.retain(|_, one| one.task != id);
             }
-            order = orders.recv() => match order {
-                Some(order) if running.insert(order.activation.clone()) => {
-                    tasks.spawn(until_done(Arc::clone(&publisher), order, stop.clone()));
+            order = orders.recv() => {
+                let Some(Order { activation, anew }) = order else { break };
+                if let Some(one) = running.get(&activation).filter(|one| one.decisions.receiver_count() > 0) {
+                    if anew {
+                        one.decisions.send_modify(|number| *number += 1);
+                    }
+                    continue;
                 }
-                Some(_) => {}
-                None => break,
-            },
+                let decisions = watch::Sender::new(0);
+                let task = until_done(Arc::clone(&publisher), activation.clone(), decisions.subscribe(), stop.clone());
+                let task = tasks.spawn(task).id();
+                running.insert(activation, Running { task, decisions });
+            }
         }
     }
     while tasks.join_next().await.is_some() {}
 }
 
-/// Tears an activation down, again and again until it is. Its name.
-async fn until_done(publisher: Arc<ArcSwap<Publisher>>, order: Order, stop: CancellationToken) -> String {
-    let Order { activation, on_delete } = order;
+/// Tears an activation down, again and again until it is.
+async fn until_done(
+    publisher: Arc<ArcSwap<Publisher>>,
+    activation: String,
+    mut decisions: watch::Receiver<u64>,
+    stop: CancellationToken,
+) {
     let mut pause = FIRST_PAUSE;
     loop {
+        decisions.mark_unchanged();
         let publisher = publisher.load_full();
-        match Box::pin(publisher.tear_down(&activation, on_delete, &Silent, &stop)).await {
+        let this_try = stop.child_token();
+        let mut trying = Box::pin(publisher.tear_down(&activation, None, &Silent, &this_try));
+        let ended = tokio::select! {
+            ended = &mut trying => ended,
+            _ = decisions.changed() => {
+                this_try.cancel();
+                trying.await
+            }
+        };
+        match ended {
             Ok(receipt) if receipt.status == Status::Succeeded => {
                 tracing::info!(activation, publish = %receipt.id, "torn down");
                 break;
             }
             Ok(receipt) => {
-                if let Some(failure) = &receipt.error {
+                if let Some(failure) = receipt.error.as_ref().filter(|_| !this_try.is_cancelled()) {
                     tracing::error!(
                         activation,
                         publish = %receipt.id,
@@ -80,8 +111,12 @@ async fn until_done(publisher: Arc<ArcSwap<Publisher>>, order: Order, stop: Canc
             Err(PublishError::Unknown(_)) => break,
             Err(error) => tracing::error!(activation, %error, "a teardown could not begin; it is tried again"),
         }
+        if this_try.is_cancelled() && !stop.is_cancelled() {
+            continue;
+        }
         tokio::select! {
             () = stop.cancelled() => break,
+            _ = decisions.changed() => continue,
             () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -91,5 +126,4 @@ async fn until_done(publisher: Arc<ArcSwap<Publisher>>, order: Order, stop: Canc
             break;
         }
     }
-    activation
 }

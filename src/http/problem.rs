@@ -20,14 +20,14 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 const AGAIN: u64 = 5;
 
 /// Why a request was not done; small, since results carry it.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub(super) struct Problem(Box<Told>);
 
 /// Why a request was not done, RFC 9457.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[schemars(rename = "Problem")]
-struct Told {
+pub(super) struct Told {
     /// Always `about:blank`: `code` tells problems apart.
     #[serde(rename = "type")]
     kind: &'static str,

@@ -99,8 +99,8 @@ impl Publisher {
         // What another place holds stays known, for its teardown; what this one held when it was left is known again.
         self.state.leave_others(name, &current, chrono::Utc::now()).await.map_err(Failure::from)?;
         let row = self.state.snapshot(name).await.map_err(Failure::from)?;
-        if row.is_some_and(|row| row.identity == current) {
-            return Err(stands(name).into());
+        if let Some(row) = row.filter(|row| row.identity == current) {
+            self.is_lost(name, row.pointer)?;
         }
         let places = self.state.places(name).await.map_err(Failure::from)?;
         if places.iter().any(|place| place.identity == current && place.leaving) {
@@ -113,6 +113,19 @@ impl Publisher {
         let adopted = adoption.adopt(target, keys, &folder).await;
         let _ = std::fs::remove_dir_all(&folder);
         Ok(adopted?)
+    }
+}
+
+impl Publisher {
+    /// Whether the files of a snapshot that is on record are gone or damaged; with another key they only seem to be.
+    fn is_lost(&self, name: &str, pointer: serde_json::Value) -> Result<(), Failure> {
+        let standing: Standing = serde_json::from_value(pointer).map_err(code::internal)?;
+        let store = self.snapshots()?;
+        match store.open(name, &standing.pointer) {
+            Ok(_) => Err(stands(name)),
+            Err(_) if store.wrote(&standing.pointer) => Ok(()),
+            Err(failure) => Err(failure),
+        }
     }
 }
 

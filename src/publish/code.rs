@@ -59,7 +59,7 @@ pub(crate) fn interrupted() -> Failure {
     Failure {
         code: INTERRUPTED.into(),
         message: "the publish was stopped".into(),
-        remedy: "publish again when ready; nothing was delivered".into(),
+        remedy: "publish again when ready: what is missing at the target follows then".into(),
         retryable: true,
     }
 }

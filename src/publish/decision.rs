@@ -19,26 +19,27 @@ pub(super) struct Decision {
 
 impl Decision {
     /// What the teardown is, to be remembered until it is done. A purge that has begun ends only done, or by `--keep`.
-    pub(super) fn purging(self) -> Option<Purging> {
+    pub(super) fn purging(self) -> Purging {
         match (self.asked, self.begun, self.defined) {
-            (Some(OnDelete::Keep), ..) => None,
-            (Some(OnDelete::Purge), ..) => Some(Purging::Everywhere),
-            (None, Some(begun), _) => Some(begun),
-            (None, None, OnDelete::Purge) => Some(Purging::Here),
-            (None, None, OnDelete::Keep) => None,
+            (Some(OnDelete::Keep), ..) => Purging::Nowhere,
+            (Some(OnDelete::Purge), ..) => Purging::Everywhere,
+            (None, Some(begun), _) => begun,
+            (None, None, OnDelete::Purge) => Purging::Here,
+            (None, None, OnDelete::Keep) => Purging::Former,
         }
     }
 
     /// Whether the place that the activation goes to is purged.
     pub(super) fn purges_here(self) -> bool {
-        self.purging().is_some()
+        matches!(self.purging(), Purging::Everywhere | Purging::Here)
     }
 
     /// Whether a former place is purged that was last published to with `stored`; `leaving`: its purge has begun.
     pub(super) fn purges(self, stored: OnDelete, leaving: bool) -> bool {
-        match self.asked {
-            Some(asked) => asked == OnDelete::Purge,
-            None => leaving || self.begun == Some(Purging::Everywhere) || stored == OnDelete::Purge,
+        match self.purging() {
+            Purging::Everywhere => true,
+            Purging::Nowhere => false,
+            Purging::Here | Purging::Former => leaving || stored == OnDelete::Purge,
         }
     }
 }
@@ -82,6 +83,9 @@ mod tests {
             assert_eq!(of(Some(PURGE), None, defined), [true, true, true]);
         }
         assert_eq!(of(None, None, KEEP), [false, true, false]);
+        // What it began as holds, whatever the config says by now.
+        assert_eq!(of(None, Some(Purging::Former), PURGE), [false, true, false]);
+        assert_eq!(of(None, Some(Purging::Nowhere), PURGE), [false, false, false]);
         assert_eq!(of(None, None, PURGE), [true, true, false]);
     }
 }

@@ -72,12 +72,7 @@ impl Publisher {
             if known || row.state == ActivationState::Deleted || !self.state.left_anything(&row.name).await? {
                 continue;
             }
-            let heirs = self.config.activations.values().filter(|heir| heir.was.as_deref() == Some(&row.name));
-            let mut taken_over = false;
-            for heir in heirs {
-                taken_over |= self.heir_of(heir).await?.is_some();
-            }
-            if taken_over {
+            if self.has_heir(&row.name).await? {
                 continue;
             }
             match self.last_definition(&row) {
@@ -94,6 +89,20 @@ impl Publisher {
             }
         }
         Ok(vanished)
+    }
+
+    /// Whether an activation of the config takes over what `former` left: where both go to the same place, or nothing is known to
+    /// be at any.
+    async fn has_heir(&self, former: &str) -> Result<bool, Failure> {
+        let snapshot = self.state.snapshot(former).await?;
+        for heir in self.config.activations.values().filter(|heir| heir.was.as_deref() == Some(former)) {
+            let Some(target) = self.config.targets.get(&heir.target) else { continue };
+            let here = snapshot.as_ref().is_none_or(|row| row.identity == self.identity(heir, target));
+            if here && self.heir_of(heir).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn last_definition(&self, row: &ActivationRow) -> Result<(Activation, Target), Failure> {

@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use herald_destinations::contract::RetryPolicy;
+use herald_destinations::contract::{RetryPolicy, Visibility};
 
-use super::{Failure, Publisher, Status, teardown::Watch};
+use super::{Failure, Publisher, Status, place::location, teardown::Watch};
 use crate::{
     config::{Activation, OnDelete, Target},
     state::PlaceRow,
@@ -31,7 +31,7 @@ pub(super) fn patience(retry: RetryPolicy) -> RetryPolicy {
 
 impl Publisher {
     /// Notes where an activation goes to now. What it left there before is in force again, unless it was begun to be taken
-    /// back: that is brought to its end first. Called under its lock.
+    /// back, or members of another table stand there: that is brought to its end first. Called under its lock.
     ///
     /// # Errors
     /// When what was begun there could not be brought to its end, or the state can't be written.
@@ -48,14 +48,30 @@ impl Publisher {
             return Ok(());
         }
         self.state.leave_others(name, &current, Utc::now()).await?;
-        let begun = |place: &PlaceRow| place.identity == current && place.leaving;
-        let Some(place) = self.state.places(name).await?.into_iter().find(begun) else { return Ok(()) };
-        let receipt = self.tear_down_former(activation, target, place, true, (activation.retry.into(), watch)).await?;
-        self.sweep(name, self.pointer(name).await?.as_ref()).await?;
-        match receipt.error.filter(|_| receipt.status != Status::Succeeded) {
-            Some(failure) => Err(failure),
-            None => Ok(()),
+        for place in self.state.places(name).await?.into_iter().filter(|place| place.pointer.is_some() || place.leaving) {
+            let begun = place.identity == current && place.leaving;
+            if !begun && !self.must_go_first(activation, target, &place) {
+                continue;
+            }
+            let watch = (activation.retry.into(), watch);
+            let receipt = self.tear_down_former(activation, target, place, true, watch).await?;
+            self.sweep(name, self.pointer(name).await?.as_ref()).await?;
+            if let Some(failure) = receipt.error.filter(|_| receipt.status != Status::Succeeded) {
+                return Err(failure);
+            }
         }
+        Ok(())
+    }
+
+    /// Whether a former place is to be purged before anything is sent: it is where the activation goes now, but for the table
+    /// that identifies members, and whom the target shows one by one it would lose again by a purge that came later.
+    fn must_go_first(&self, activation: &Activation, target: &Target, place: &PlaceRow) -> bool {
+        let current = self.identity(activation, target);
+        let on_delete = self.former(place).map_or(activation.on_delete, |former| former.on_delete);
+        place.identity != current
+            && location(&place.identity) == location(&current)
+            && on_delete == OnDelete::Purge
+            && target.config.capabilities().visibility == Visibility::AtWrite
     }
 
     /// Tears down the places that an activation does not go to any more, after it was published at its new one. Whatever

@@ -174,8 +174,14 @@ impl Publisher {
         }
     }
 
-    /// Marks of the objects that an activation's own receipts name at a place, as far as those are to stay.
-    pub(super) async fn standing_at(&self, activation: &str, identity: &str) -> Result<HashSet<Mark>, Failure> {
+    /// Marks of the objects that an activation's own receipts name at a place, as far as those are to stay; as they are
+    /// reached by way of `alias`.
+    pub(super) async fn standing_at(
+        &self,
+        activation: &str,
+        identity: &str,
+        alias: &str,
+    ) -> Result<HashSet<Mark>, Failure> {
         let mut marks = HashSet::new();
         let mut before = None;
         loop {
@@ -183,7 +189,7 @@ impl Publisher {
             let Some(last) = page.last() else { return Ok(marks) };
             before = Some(last.number);
             let here = |deposit: &&Deposit| deposit.place.as_deref() == Some(identity) && !deposit.leaving;
-            marks.extend(page.iter().filter(here).flat_map(marks_of));
+            marks.extend(page.iter().filter(here).flat_map(paths_of).map(|path| mark(alias, path)));
         }
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! Killed anywhere, asked again it goes on: publishes whose objects are gone are on record as such, page by page.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fs};
 
 use herald_destinations::contract::{Mode, Retries, Visibility};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, crash,
     decision::Decision,
+    place::location,
     publisher::deleted,
     recovery,
     removal::{NAMED, PAGE, Removal, mark, paths_of},
@@ -64,8 +65,7 @@ impl Publisher {
         cancel: &CancellationToken,
     ) -> Result<Receipt, PublishError> {
         let (activation, target) = self.activation(name)?;
-        let decision = self.decision(activation, on_delete).await?;
-        self.state.set_deleting(name, decision.purging(), &deleted(name)).await.map_err(Failure::from)?;
+        let decision = self.begin_deleting(activation, on_delete).await?;
         let _lock = self.lock(name, true, cancel, progress).await?;
         self.take_over(activation, target, true, cancel, progress).await?;
         match self.settle_all(activation, target, true).await {
@@ -127,12 +127,25 @@ impl Publisher {
     /// An unknown activation, or a state that can't be written.
     pub async fn ask_teardown(&self, name: &str, on_delete: Option<OnDelete>) -> Result<Receipt, PublishError> {
         let (activation, _) = self.activation(name)?;
-        let decision = self.decision(activation, on_delete).await?;
-        self.state.set_deleting(name, decision.purging(), &deleted(name)).await.map_err(Failure::from)?;
+        self.begin_deleting(activation, on_delete).await?;
         match self.state.queued_teardown(name).await.map_err(Failure::from)? {
             Some(receipt) => Ok(receipt),
             None => Ok(self.queue_teardown(activation, &activation.target).await?),
         }
+    }
+
+    /// Whoever publishes the activation stops; what its teardown purges is on record from here on. Without a word about that, what
+    /// was decided before stays, by whomever.
+    async fn begin_deleting(
+        &self,
+        activation: &Activation,
+        on_delete: Option<OnDelete>,
+    ) -> Result<Decision, PublishError> {
+        let name = activation.name.as_str();
+        let purging = self.decision(activation, on_delete).await?.purging();
+        let why = deleted(name);
+        self.state.set_deleting(name, purging, on_delete.is_some(), &why).await.map_err(Failure::from)?;
+        Ok(self.decision(activation, on_delete).await?)
     }
 
     /// Begins a teardown that is on record.
@@ -321,9 +334,11 @@ impl Publisher {
     /// # Errors
     /// An unknown activation, one whose teardown is not done, or a state that can't be written.
     pub async fn recreate(&self, name: &str) -> Result<(), PublishError> {
-        self.may_recreate(name).await?;
-        self.state.set_activation_state(name, ActivationState::Active).await.map_err(Failure::from)?;
-        Ok(())
+        self.activation(name)?;
+        match self.state.revive(name).await.map_err(Failure::from)? {
+            true => Ok(()),
+            false => Err(still_deleting(name).into()),
+        }
     }
 
     /// Whether it can live again, to be known before it is told of.
@@ -333,15 +348,18 @@ impl Publisher {
     pub async fn may_recreate(&self, name: &str) -> Result<(), PublishError> {
         self.activation(name)?;
         if self.state.activation_state(name).await.map_err(Failure::from)? == ActivationState::Deleting {
-            let failure = Failure {
-                code: "deleting".into(),
-                message: format!("`{name}` is being deleted, and not all of it is taken back"),
-                remedy: format!("`herald delete {name}` goes on where it stopped; then it can live again"),
-                retryable: false,
-            };
-            return Err(failure.into());
+            return Err(still_deleting(name).into());
         }
         Ok(())
+    }
+}
+
+fn still_deleting(name: &str) -> Failure {
+    Failure {
+        code: "deleting".into(),
+        message: format!("`{name}` is being deleted, and not all of it is taken back"),
+        remedy: format!("`herald delete {name}` goes on where it stopped; then it can live again"),
+        retryable: false,
     }
 }
 
@@ -361,7 +379,10 @@ impl Removal<'_> {
             // Others may have published meanwhile.
             self.spared = self.publisher.objects_of_others(name).await?;
             if site.identity != current {
-                self.spared.extend(self.publisher.standing_at(name, current).await?);
+                self.spared.extend(self.publisher.standing_at(name, current, current).await?);
+                if is_same_folder(&site.identity, current) {
+                    self.spared.extend(self.publisher.standing_at(name, current, &site.identity).await?);
+                }
             }
             let gone: Vec<Uuid> = self.publishes(&page).await?;
             self.publisher.state.gone(&gone, None).await?;
@@ -390,6 +411,12 @@ impl Site {
     fn has(&self, deposit: &Deposit) -> bool {
         deposit.place.as_deref().map_or(self.unplaced, |place| place == self.identity)
     }
+}
+
+/// Whether two places are one folder of this machine that is named in two ways, such as by a link.
+fn is_same_folder(one: &str, other: &str) -> bool {
+    let real = |identity| location(identity).strip_prefix("local local ").and_then(|path| fs::canonicalize(path).ok());
+    real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// Adds what became of the objects of a place.

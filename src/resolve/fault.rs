@@ -23,6 +23,11 @@ impl Fault {
         Self::new(&sql.at, Code::InvalidSql, message.trim_start_matches("sql parser error: "))
     }
 
+    /// Of SQL that nobody can judge while a table is not there. Why not, the table's own fault says.
+    pub(super) fn unread(sql: &Sql, table: &str) -> Self {
+        Self::new(&sql.at, Code::SourceUnreadable, format!("table `{table}` can't be read"))
+    }
+
     /// The fault as a problem of the config. What a hidden value holds is not quoted.
     pub fn problem(&self, places: &Places) -> Problem {
         places.problem(&self.at, self.code, &self.message)

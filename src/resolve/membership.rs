@@ -199,7 +199,7 @@ impl MembershipPlanner<'_> {
             .session
             .sql_with_options(&sql.text, super::read_only())
             .await
-            .map_err(|error| Fault::sql(sql, shown(&error)))?;
+            .map_err(|error| self.unread(sql).unwrap_or_else(|| Fault::sql(sql, shown(&error))))?;
         let wanted = self.config.tables.get(table).map_or(1, |table| table.key.len());
         let given = frame.schema().fields().len();
         if given != wanted {
@@ -209,6 +209,13 @@ impl MembershipPlanner<'_> {
             ));
         }
         Ok(frame.into_unoptimized_plan())
+    }
+
+    /// The fault of SQL that names a table which can't be read.
+    fn unread(&self, sql: &Sql) -> Option<Fault> {
+        let named = super::named_in(self.session, &sql.text)?;
+        let unread = |table: &&String| self.config.tables.contains_key(*table) && !self.tables.contains_key(*table);
+        named.iter().find(unread).map(|table| Fault::unread(sql, table))
     }
 
     fn noted<T>(&mut self, planned: Result<T, Fault>) -> Option<T> {

@@ -192,7 +192,7 @@ impl RecordPlanner<'_> {
         let AttributeValue::Related { table, value, filter, order_by, take } = attribute else {
             return Err(Fault::new("", Code::InvalidValue, "a direct attribute was planned as a related one"));
         };
-        let info = self.tables.get(table).ok_or_else(|| Fault::sql(value, format!("table `{table}` can't be read")))?;
+        let info = self.tables.get(table).ok_or_else(|| Fault::unread(value, table))?;
         let definition =
             self.config.tables.get(table).ok_or_else(|| Fault::sql(value, format!("no table `{table}`")))?;
         let scope = Scope::new(table, &info.schema, Some(member)).map_err(|error| Fault::sql(value, shown(&error)))?;

@@ -1,6 +1,6 @@
 //! One activation on the board.
 
-use std::{hash::Hasher, sync::Arc, time::Duration};
+use std::{collections::HashSet, hash::Hasher, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use herald_destinations::contract::RetryPolicy;
@@ -109,10 +109,23 @@ impl Entry {
         if let Some(asked) = self.asked.iter().find(|asked| asked.lane == lane && asked.due <= now) {
             return Some(asked.clone());
         }
+        self.scheduled(lane, now)
+    }
+
+    /// Publishes that wait in a lane, be it for one of the activation that runs: those asked for, and what is due.
+    pub(super) fn queued(&self, lane: Lane, now: DateTime<Utc>) -> usize {
+        if self.deleted || self.gone {
+            return 0;
+        }
+        let asked = self.asked.iter().filter(|asked| asked.lane == lane).count();
+        asked + usize::from(self.scheduled(lane, now).is_some())
+    }
+
+    /// What is to be tried again, or is due by the cadence.
+    fn scheduled(&self, lane: Lane, now: DateTime<Utc>) -> Option<Job> {
         let again = self.again[lane as usize].as_ref().filter(|again| again.at <= now).map(|again| &again.job);
-        let by_hand = again.filter(|job| asked_for(job));
-        if by_hand.is_some() || self.halted() {
-            return by_hand.cloned();
+        if self.halted() {
+            return None;
         }
         let passed = |due: Option<DateTime<Utc>>| due.filter(|due| *due <= now);
         let scheduled = |kind, full, due| Job {
@@ -145,7 +158,7 @@ impl Entry {
         }
         let again = self.again.iter().flatten();
         let halted = self.halted();
-        let again = again.filter(|again| !halted || asked_for(&again.job)).map(|again| again.at);
+        let again = again.filter(|_| !halted).map(|again| again.at);
         let due = if halted { Due::default() } else { self.due };
         let asked = self.asked.iter().map(|asked| asked.due);
         again
@@ -185,8 +198,8 @@ impl Entry {
         let (mut tries, mut first) = (0, now);
         match self.again[lane].take() {
             Some(again) if again.job == *job => (tries, first) = (again.tries, again.first),
-            // This publish does not do what that one was to do.
-            Some(again) if again.job.full && !job.full => self.again[lane] = Some(again),
+            // This publish does not do what that one was to do, or nobody knows yet.
+            Some(again) if job.receipt.is_some() || !does(job, &again.job) => self.again[lane] = Some(again),
             _ => {}
         }
         // Who is looked at by what was asked for is known only once it has ended.
@@ -220,6 +233,9 @@ impl Entry {
             self.covers(&job, began);
             self.renew_due(now);
         }
+        if matches!(ending, Ending::Good { .. }) {
+            self.again[job.lane as usize].take_if(|again| does(&job, &again.job));
+        }
         // What it did for some says nothing of the others.
         let of_some = matches!(job.whom, Whom::Named(_));
         match ending {
@@ -239,7 +255,10 @@ impl Entry {
             Ending::Failed { retryable: true, .. } => {
                 let tries = tries + 1;
                 let at = now + delta(RetryPolicy::ceiling(tries).mul_f64(self.draw(now)));
-                let over = tries >= self.retry.attempts || at > first + delta(self.retry.max_elapsed);
+                // Who asks for one by hand looks at its receipt.
+                let over = asked_for(&job)
+                    || tries >= self.retry.attempts
+                    || at > first + delta(self.retry.max_elapsed);
                 if !over && !self.regular_before(&job, at) {
                     // The one that was asked for has its receipt; this will be another.
                     self.try_again(Again { job: Job { receipt: None, ..job }, at, tries, first });
@@ -260,9 +279,9 @@ impl Entry {
             }
             return;
         }
-        let slot = &mut self.again[again.job.lane as usize];
-        if slot.is_none() || again.job.full {
-            *slot = Some(again);
+        match &mut self.again[again.job.lane as usize] {
+            Some(waits) if !again.job.full => waits.job.whom = both(waits.job.whom.clone(), again.job.whom),
+            slot => *slot = Some(again),
         }
     }
 
@@ -384,7 +403,37 @@ impl Entry {
     }
 }
 
-/// Whether somebody asked for it, so that a pause of the schedule does not stop it.
+/// Whether a publish does all that another one was to do.
+fn does(job: &Job, other: &Job) -> bool {
+    let whom = match (&job.whom, &other.whom) {
+        (Whom::Everybody, _) => true,
+        (Whom::Touched(all), Whom::Touched(some) | Whom::Named(some)) | (Whom::Named(all), Whom::Named(some)) => {
+            let all: HashSet<&String> = all.iter().collect();
+            some.iter().all(|one| all.contains(one))
+        }
+        _ => false,
+    };
+    whom && (job.full || !other.full)
+}
+
+/// Those whom two publishes look at.
+fn both(one: Whom, other: Whom) -> Whom {
+    let union = |mut one: Vec<String>, other: Vec<String>| {
+        one.extend(other);
+        one.sort_unstable();
+        one.dedup();
+        one
+    };
+    match (one, other) {
+        (Whom::Everybody, _) | (_, Whom::Everybody) => Whom::Everybody,
+        (Whom::Named(one), Whom::Named(other)) => Whom::Named(union(one, other)),
+        (Whom::Touched(one) | Whom::Named(one), Whom::Touched(other) | Whom::Named(other)) => {
+            Whom::Touched(union(one, other))
+        }
+    }
+}
+
+/// Whether somebody asked for it by hand.
 fn asked_for(job: &Job) -> bool {
     matches!(job.kind, PublishKind::Manual | PublishKind::Retry)
 }

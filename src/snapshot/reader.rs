@@ -170,5 +170,10 @@ fn with_fields(rows: &RecordBatch) -> Result<RecordBatch, ParquetError> {
 }
 
 pub(super) fn unreadable(error: &ParquetError) -> Failure {
-    secret::lost(&format!("the snapshot can't be read: {error}"))
+    Failure {
+        remedy: "bring the data folder back from a backup, or rebuild the snapshot from what the target holds with \
+                 `herald adopt`"
+            .into(),
+        ..secret::lost(&format!("the snapshot can't be read: {error}"))
+    }
 }

@@ -118,6 +118,11 @@ impl SnapshotStore {
         Snapshot::open(&self.folder(activation), activation, pointer, &self.keys)
     }
 
+    /// Whether a snapshot was written by this version, with this key: one that can't be opened then has lost files.
+    pub fn wrote(&self, pointer: &Pointer) -> bool {
+        pointer.version == Pointer::VERSION && pointer.key_check == self.keys.check()
+    }
+
     /// Starts a new file; `name` tells it from the activation's other files.
     ///
     /// # Errors

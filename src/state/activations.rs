@@ -44,6 +44,10 @@ pub enum Purging {
     Everywhere,
     /// The place that the activation goes to; former ones as they were last published to.
     Here,
+    /// Former places alone, as they were last published to.
+    Former,
+    /// Nothing.
+    Nowhere,
 }
 
 impl Purging {
@@ -51,6 +55,8 @@ impl Purging {
         match self {
             Self::Everywhere => "everywhere",
             Self::Here => "here",
+            Self::Former => "former",
+            Self::Nowhere => "nowhere",
         }
     }
 }
@@ -133,24 +139,25 @@ impl State {
         Ok(self.activation(name).await?.map(|row| row.state).unwrap_or_default())
     }
 
-    /// Moves an activation on in its life.
+    /// Lets an activation live again whose teardown is done. Whether it does: one that is being torn down does not.
     ///
     /// # Errors
     /// When the state can't be written.
-    pub async fn set_activation_state(&self, name: &str, state: ActivationState) -> Result<(), StateError> {
+    pub async fn revive(&self, name: &str) -> Result<bool, StateError> {
         let mut transaction = self.write().await?;
-        sqlx::query(
-            "INSERT INTO activations (name, state) VALUES (?1, ?2)
-             ON CONFLICT (name) DO UPDATE SET state = excluded.state",
-        )
-        .bind(name)
-        .bind(state.as_str())
-        .execute(&mut *transaction)
-        .await?;
-        Ok(transaction.commit().await?)
+        sqlx::query("UPDATE activations SET state = 'active' WHERE name = ?1 AND state = 'deleted'")
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        let state: Option<String> = sqlx::query_scalar("SELECT state FROM activations WHERE name = ?1")
+            .bind(name)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(state.is_none_or(|state| state == ActivationState::Active.as_str()))
     }
 
-    /// What the teardown of an activation that is being deleted purges; `None`: what the config says, or none has begun.
+    /// What the teardown of an activation that is being deleted purges; `None`: none has begun.
     ///
     /// # Errors
     /// When the state can't be read.
@@ -160,29 +167,35 @@ impl State {
                 .bind(name)
                 .fetch_optional(self.read())
                 .await?;
-        let word = found.flatten();
-        let known = [Purging::Everywhere, Purging::Here];
-        Ok(known.into_iter().find(|purging| word.as_deref() == Some(purging.as_str())))
+        let Some(word) = found else { return Ok(None) };
+        let known = [Purging::Everywhere, Purging::Here, Purging::Nowhere];
+        // Without a word nothing may go that nobody asked for.
+        let purging = known.into_iter().find(|purging| word.as_deref() == Some(purging.as_str()));
+        Ok(Some(purging.unwrap_or(Purging::Former)))
     }
 
     /// Begins the teardown of an activation: whoever publishes it sees that and stops at the next batch, what waits is
-    /// cancelled for the reason given, and what the teardown purges is remembered until it is done (`None`: nothing).
+    /// cancelled for the reason given, and what the teardown purges is remembered until it is done: `purging`, or what was before if
+    /// nobody asked for that.
     ///
     /// # Errors
     /// When the state can't be written.
     pub async fn set_deleting(
         &self,
         name: &str,
-        purging: Option<Purging>,
+        purging: Purging,
+        asked: bool,
         why: &crate::publish::Failure,
     ) -> Result<(), StateError> {
         let mut transaction = self.write().await?;
         sqlx::query(
             "INSERT INTO activations (name, state, purging) VALUES (?1, 'deleting', ?2)
-             ON CONFLICT (name) DO UPDATE SET state = excluded.state, purging = excluded.purging",
+             ON CONFLICT (name) DO UPDATE SET state = excluded.state,
+                 purging = iif(state = 'deleting' AND NOT ?3, purging, excluded.purging)",
         )
         .bind(name)
-        .bind(purging.map(Purging::as_str))
+        .bind(purging.as_str())
+        .bind(asked)
         .execute(&mut *transaction)
         .await?;
         let cancelled = super::triggers::cancel(&mut transaction, name, None, why).await?;
@@ -209,29 +222,31 @@ impl State {
     }
 
     /// Takes note of a config that is in force: the definitions that later teardowns go by, already encrypted; those of
-    /// deleted activations are left out. A deleted activation that the config names no more is a new one once it comes back:
-    /// those that did come back, by name.
+    /// deleted activations are left out. A deleted activation that the config names no more is a new one once it comes back;
+    /// one that comes back while it is torn down, once that is done. Those that did come back, by name.
     ///
     /// # Errors
     /// When the state can't be written.
     pub async fn in_force(&self, definitions: &[(String, Vec<u8>)]) -> Result<Vec<String>, StateError> {
         let mut transaction = self.write().await?;
-        let known: Vec<(String, String, bool)> =
-            sqlx::query_as("SELECT name, state, absent FROM activations").fetch_all(&mut *transaction).await?;
+        let known: Vec<(String, String, bool, bool)> =
+            sqlx::query_as("SELECT name, state, absent, back FROM activations").fetch_all(&mut *transaction).await?;
         let named: HashSet<&str> = definitions.iter().map(|(name, _)| name.as_str()).collect();
         let mut back = Vec::new();
-        for (name, state, was_absent) in known {
-            let deleted = ActivationState::parse(&state)? == ActivationState::Deleted;
-            let change = match (named.contains(name.as_str()), was_absent) {
-                (false, false) => "UPDATE activations SET absent = 1 WHERE name = ?1",
-                (true, true) if deleted => "UPDATE activations SET absent = 0, state = 'active' WHERE name = ?1",
-                (true, true) => "UPDATE activations SET absent = 0 WHERE name = ?1",
-                _ => continue,
+        for (name, state, was_absent, was_back) in known {
+            let state = ActivationState::parse(&state)?;
+            let change = match (named.contains(name.as_str()), was_absent, state) {
+                (false, true, _) if !was_back => continue,
+                (false, ..) => "UPDATE activations SET absent = 1, back = 0 WHERE name = ?1",
+                (true, false, _) => continue,
+                (true, true, ActivationState::Active) => "UPDATE activations SET absent = 0 WHERE name = ?1",
+                (true, true, ActivationState::Deleting) => "UPDATE activations SET back = 1 WHERE name = ?1",
+                (true, true, ActivationState::Deleted) => {
+                    back.push(name.clone());
+                    "UPDATE activations SET absent = 0, state = 'active' WHERE name = ?1"
+                }
             };
             sqlx::query(change).bind(&name).execute(&mut *transaction).await?;
-            if deleted && was_absent {
-                back.push(name);
-            }
         }
         for (name, sealed) in definitions {
             sqlx::query(

@@ -296,7 +296,9 @@ impl State {
                 "DELETE FROM snapshots WHERE activation = ?1",
                 "DELETE FROM dead_letters WHERE activation = ?1",
                 "DELETE FROM places WHERE activation = ?1",
-                "UPDATE activations SET state = 'deleted', definition = NULL, purging = NULL WHERE name = ?1",
+                // The config may name it again by now: then it begins anew.
+                "UPDATE activations SET state = iif(back, 'active', 'deleted'), definition = iif(back, definition, NULL),
+                     absent = iif(back, 0, absent), back = 0, purging = NULL, lived_from = sequence WHERE name = ?1",
             ],
             (_, None) => &[],
         };

@@ -184,14 +184,16 @@ impl State {
         found.as_deref().map(parse).transpose()
     }
 
-    /// Whether any publish of an activation was ever begun: one that waits for a worker was not.
+    /// Whether any publish of an activation was begun in its present life, which began when it was last deleted or handed over
+    /// to another name. One that was asked for and never started was not.
     ///
     /// # Errors
     /// When the state can't be read.
     pub async fn ever_began(&self, activation: &str) -> Result<bool, StateError> {
         let found: i64 = sqlx::query_scalar(
-            "SELECT EXISTS (SELECT 1 FROM publishes WHERE activation = ?1
-                            AND NOT (status = 'queued' AND id IN (SELECT triggers.publish FROM triggers)))",
+            "SELECT EXISTS (SELECT 1 FROM publishes JOIN activations ON name = publishes.activation
+                            WHERE publishes.activation = ?1 AND publishes.sequence > lived_from
+                            AND json_extract(receipt, '$.started_at') IS NOT NULL)",
         )
         .bind(activation)
         .fetch_one(self.read())

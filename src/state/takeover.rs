@@ -66,7 +66,7 @@ impl State {
         for forgotten in [
             "DELETE FROM snapshots WHERE activation = ?1",
             "DELETE FROM dead_letters WHERE activation = ?1",
-            "UPDATE activations SET state = 'deleted', paused = 0, definition = NULL WHERE name = ?1",
+            "UPDATE activations SET state = 'deleted', paused = 0, definition = NULL, lived_from = sequence WHERE name = ?1",
         ] {
             sqlx::query(forgotten).bind(former).execute(&mut *transaction).await?;
         }

@@ -49,6 +49,19 @@ fn after_adopting_the_next_publish_sends_and_removes_exactly_what_it_must() {
 }
 
 #[test]
+fn a_snapshot_whose_files_are_gone_is_rebuilt_though_it_is_on_record() {
+    let home = published();
+    assert!(refused(&home, &["a"]).1.contains("has a snapshot"), "it can be read");
+    fs::remove_dir_all(home.path("herald-data/snapshots")).unwrap();
+    let (status, failed) = home.json(&["publish", "a"]);
+    assert_eq!((status, &failed["error"]["code"]), (1, &json!("snapshot_unreadable")), "{failed:#}");
+    assert!(failed["error"]["remedy"].as_str().unwrap().contains("herald adopt"), "{failed:#}");
+    assert_eq!(adopt(&home, &["a"])["members"], 4);
+    assert_eq!(counts(&home.publish(&["a"])), [0, 4, 0, 0]);
+    assert_eq!(counts(&home.publish(&["a"])), [0, 0, 0, 4]);
+}
+
+#[test]
 fn the_newest_full_publish_and_what_followed_count() {
     let home = published();
     people(&home, &[("a", "Ann"), ("x", "Xi")]);

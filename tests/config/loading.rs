@@ -40,6 +40,16 @@ fn files_of_a_folder_are_merged_at_any_depth() {
     assert_eq!(config.segments.len(), 3);
 }
 
+/// What it led to is not mounted, say: without it activations would seem to be gone.
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_told() {
+    let files = Files::new().with("a.yaml", SMALL);
+    std::os::unix::fs::symlink(files.folder.path().join("gone"), files.folder.path().join("team")).unwrap();
+    let lines = files.lines();
+    assert!(lines.len() == 1 && lines[0].starts_with("team:1:1: unreadable: "), "{lines:?}");
+}
+
 #[test]
 fn a_name_given_twice_names_both_places() {
     let files =

@@ -62,6 +62,38 @@ fn what_changed_arrives_as_events() {
     assert_eq!(events(&runtime, &server), [updated, ("delete".to_owned(), "c".to_owned(), None), created("d", 4.0)]);
 }
 
+/// The table that identifies members has another name, and the address is the same.
+#[test]
+fn members_of_another_table_stay_who_are_sent_where_others_are_taken_back() {
+    let runtime = Runtime::new().unwrap();
+    let server = runtime.block_on(MockServer::start());
+    runtime.block_on(Mock::given(method("POST")).respond_with(ResponseTemplate::new(200)).mount(&server));
+    let hook = format!("out: {{ type: webhook, url: \"{}/in\" }}", server.uri());
+    let activation = format!("{ACTIVATION}    on_delete: purge\n");
+    let of = |config: String| config.replace("out: { type: local, path: ./out }", &hook);
+    let home = Home::new(&of(config(&activation, "")));
+    people(&home, &[("a", 1.0), ("b", 2.0)]);
+    home.publish(&["a"]);
+    std::fs::copy(home.path("lake/person.parquet"), home.path("lake/other.parquet")).unwrap();
+    let more = "    tables:\n      other: { path: lake/other.parquet, key: id }\n";
+    home.configure(&of(config(&activation, "").replacen("    tables:\n", more, 1).replace("from: person", "from: other")));
+    let second = home.publish(&["a"]);
+    assert_eq!((count(&second, "added"), count(&second, "delivered")), (2, 2));
+    let mut there = std::collections::BTreeSet::new();
+    for request in runtime.block_on(server.received_requests()).unwrap() {
+        for line in std::str::from_utf8(&request.body).unwrap().lines() {
+            let event: Value = serde_json::from_str(line).unwrap();
+            let member = event["header"]["member"].as_str().unwrap().to_owned();
+            match event["header"]["change_type"].as_str().unwrap() {
+                "delete" => there.remove(&member),
+                _ => there.insert(member),
+            };
+        }
+    }
+    assert_eq!(there.into_iter().collect::<Vec<_>>(), ["a", "b"], "as its snapshot says");
+    assert_eq!(count(&home.publish(&["a"]), "unchanged"), 2);
+}
+
 #[test]
 fn a_receiver_that_knows_another_secret_is_told_without_showing_it() {
     let runtime = Runtime::new().unwrap();

@@ -2,6 +2,7 @@
 
 mod browser;
 mod crash;
+mod lives;
 mod reload;
 mod teardown;
 mod triggers;

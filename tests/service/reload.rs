@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use herald::control::{Refused, Trigger};
+use herald::{
+    control::{Refused, Trigger},
+    publish::Status,
+};
 
 use super::{HEAD, Live, audit, home, ops, people, until, with};
 use crate::support::files;
@@ -58,6 +61,36 @@ async fn a_config_with_errors_changes_nothing_and_says_all_of_them() {
     fs::remove_file(home.path("lake/person.parquet")).unwrap();
     live.control.reload(&ops()).await.unwrap();
     assert!(!live.control.reloads().borrow().last_refused);
+    live.end().await;
+}
+
+/// Of a related table, and of one that a segment's SQL names.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_beside_the_members_that_can_t_be_read_stops_those_alone_who_need_it() {
+    let config = with("watch: false", &[("a", "")])
+        .replace("key: id }", "key: id }\n      mail: { path: lake/mail.csv, key: mail, member: person }")
+        .replace("segments:\n", "segments:\n  queried: { from: person, sql: SELECT person FROM mail }\n")
+        + "  queried: { segment: queried, target: out, refresh: { manual: true }, attributes: { id: id } }
+  related: { segment: everyone, target: out, refresh: { manual: true }, attributes: { id: id, mail: { from: mail, value: address } } }
+";
+    let home = home(&[("a", "")]);
+    home.configure(&config);
+    fs::write(home.path("lake/mail.csv"), "mail,person,address\n1,1,a@example.com\n").unwrap();
+    let live = Live::start(&home).await;
+    fs::remove_file(home.path("lake/mail.csv")).unwrap();
+    live.control.reload(&ops()).await.unwrap();
+    for (name, status, code) in [
+        ("a", Status::Succeeded, None),
+        ("related", Status::Failed, Some("source_unreadable")),
+        ("queried", Status::Failed, Some("source_unreadable")),
+    ] {
+        let receipt = live.control.trigger(&ops(), name, Trigger::default(), None).await.unwrap();
+        let receipt = live.ended(receipt.id).await;
+        assert_eq!((receipt.status, receipt.error.as_ref().map(|error| error.code.as_str())), (status, code), "{name}");
+        assert!(receipt.error.is_none_or(|error| error.retryable), "{name}");
+    }
+    live.end().await;
+    let live = Live::start(&home).await;
     live.end().await;
 }
 

@@ -70,6 +70,11 @@ fn published(at: DateTime<Utc>) -> History {
     History { standard: Some(at), rapid: Some(at), full: Some(at), good: Some(at), resync_tried: None }
 }
 
+/// A trigger of `a`.
+fn asked(kind: PublishKind, number: u128) -> Trigger {
+    Trigger { activation: "a".to_owned(), kind, receipt: Uuid::from_u128(number) }
+}
+
 /// Which activation, how it ends, when it began.
 type End = (Job, Ending, DateTime<Utc>);
 
@@ -296,6 +301,53 @@ fn a_failure_that_can_pass_is_tried_again_within_the_policy_and_others_wait_for_
         assert_eq!(tries.len(), expected, "{ending:?}");
         assert!(tries.windows(2).all(|pair| pair[1] - pair[0] <= TimeDelta::seconds(31)), "{tries:?}");
     }
+}
+
+#[test]
+fn what_is_to_be_tried_again_is_not_dropped_for_what_does_less() {
+    let mut world = World::new(1);
+    world.add(&activation("a", every(43_200)), published(start() - TimeDelta::days(3)));
+    let mut first = true;
+    world.run(second(0), |_, _| (TimeDelta::milliseconds(1), TARGET_FAILED));
+    // Of one member only, as it turns out when it has ended.
+    world.board.ask(&asked(PublishKind::Manual, 7), start());
+    let mut everybody = 0;
+    world.run(second(300), |_, job| {
+        let asked = std::mem::take(&mut first);
+        assert_eq!(job.receipt.is_some(), asked, "what was asked for comes first");
+        everybody += u32::from(!asked);
+        (TimeDelta::milliseconds(1), if asked { Ending::Failed { retryable: false, by_target: false } } else { GOOD })
+    });
+    assert_eq!(everybody, 1, "the failed one is tried again, once");
+}
+
+#[test]
+fn what_is_asked_for_by_hand_is_tried_once_and_a_rapid_one_again() {
+    for (kind, expected) in [(PublishKind::Manual, 1), (PublishKind::Retry, 1), (PublishKind::Rapid, 3)] {
+        let mut world = World::new(1);
+        let retry = RetryPolicy { attempts: 3, max_elapsed: Duration::from_secs(3_600) };
+        world.add(&Activation { retry, ..activation("a", Refresh::Manual) }, published(start()));
+        world.board.ask(&asked(kind, 7), start());
+        let mut tries = 0;
+        world.run(second(300), |_, _| {
+            tries += 1;
+            (TimeDelta::milliseconds(1), Ending::Failed { retryable: true, by_target: false })
+        });
+        assert_eq!(tries, expected, "{kind:?}");
+    }
+}
+
+#[test]
+fn what_waits_behind_its_own_activation_is_queued() {
+    let mut world = World::new(4);
+    world.add(&activation("a", Refresh::Manual), published(start()));
+    world.board.ask(&asked(PublishKind::Manual, 1), start());
+    assert_eq!(world.board.queued(start()), [1, 0]);
+    world.run(second(1), |_, _| (TimeDelta::hours(1), GOOD));
+    assert_eq!(world.board.queued(second(1)), [0, 0]);
+    world.board.ask(&asked(PublishKind::Rapid, 2), second(1));
+    world.board.ask(&asked(PublishKind::Manual, 3), second(1));
+    assert_eq!(world.board.queued(second(1)), [1, 1]);
 }
 
 #[test]
