@@ -45,7 +45,7 @@ use self::{
 };
 
 /// Room for the query engine's recursion over deep expressions, in unoptimised builds too.
-const STACK: usize = 8 << 20;
+pub(crate) const STACK: usize = 8 << 20;
 
 /// Runs the command that the process was started with.
 pub fn main() -> ExitCode {

@@ -46,7 +46,7 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     publisher.in_force().await?;
     publisher.state().put_back(None).await?;
     let publisher = Arc::new(ArcSwap::from_pointee(publisher.tearing_down(departures.vanished)));
-    let runner = Arc::new(Publishing::new(Arc::clone(&publisher)));
+    let runner = Arc::new(Publishing::new(Arc::clone(&publisher))?);
     let service = Service::new(&config, runner, Arc::new(SystemClock), Settings::default()).await?;
     let (control, teardowns) =
         Control::start(global.config.clone(), publisher, service.scheduler(), stop.clone()).await?;

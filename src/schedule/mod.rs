@@ -10,6 +10,7 @@
 //! The board knows everything and does nothing: it is asked what to start, and told what ended, what was asked for, and what time it
 //! is. One task, the [`Service`], owns it.
 
+mod background;
 mod board;
 mod breaker;
 mod cadence;

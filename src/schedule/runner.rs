@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::Lane;
+use super::{Lane, background::Background};
 use crate::{
     publish::{Failure, PublishError, PublishKind, Publisher, Receipt, Request, Silent, Status, Whom, code},
     state::{ActivationState, History, Waiting},
@@ -99,12 +99,16 @@ pub trait Runner: Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Publishing {
     publisher: Arc<ArcSwap<Publisher>>,
+    standard: Background,
 }
 
 impl Publishing {
     /// Runs publishes, each by the config that is in force when it begins.
-    pub fn new(publisher: Arc<ArcSwap<Publisher>>) -> Self {
-        Self { publisher }
+    ///
+    /// # Errors
+    /// A system that starts no threads.
+    pub fn new(publisher: Arc<ArcSwap<Publisher>>) -> Result<Self, Failure> {
+        Ok(Self { publisher, standard: Background::new()? })
     }
 }
 
@@ -132,7 +136,16 @@ impl Runner for Publishing {
             wait: false,
             unattended: true,
         };
-        match publisher.publish(&request, &Silent, cancel).await {
+        let published = match job.lane {
+            Lane::Rapid => publisher.publish(&request, &Silent, cancel).await,
+            Lane::Standard => {
+                let (publisher, cancel) = (Arc::clone(&publisher), cancel.clone());
+                let publishing = async move { publisher.publish(&request, &Silent, &cancel).await };
+                let Some(published) = self.standard.run(publishing).await else { return Ending::Cancelled };
+                published
+            }
+        };
+        match published {
             Ok(receipt) => {
                 log(&receipt);
                 ending(&receipt)

@@ -99,7 +99,7 @@ impl Live {
         publisher.state().put_back(None).await.unwrap();
         let vanished = publisher.vanished().await.unwrap();
         let publisher = Arc::new(ArcSwap::from_pointee(publisher.tearing_down(vanished)));
-        let runner = Arc::new(Publishing::new(Arc::clone(&publisher)));
+        let runner = Arc::new(Publishing::new(Arc::clone(&publisher)).unwrap());
         let settings = Settings { grace: Duration::ZERO, ..Settings::default() };
         let service = Service::new(&config, runner, Arc::new(SystemClock), settings).await.unwrap();
         let stop = CancellationToken::new();
