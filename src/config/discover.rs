@@ -79,7 +79,8 @@ fn collect(
         let is_folder = match fs::metadata(&path) {
             Ok(about) => about.is_dir(),
             Err(error) => {
-                problems.push(unreadable(&path, &error.to_string()).remedy("bring back what it leads to, or remove it"));
+                problems
+                    .push(unreadable(&path, &error.to_string()).remedy("bring back what it leads to, or remove it"));
                 continue;
             }
         };

@@ -113,8 +113,7 @@ fn operation_id(path: &str, method: &str) -> String {
 /// Schemas of what is sent and taken, from the types themselves.
 fn components() -> Map<String, Value> {
     let mut found = Map::new();
-    for sent in [schema_of::<Receipt>, schema_of::<view::View>, schema_of::<problem::Told>, schema_of::<DeadLetter>]
-    {
+    for sent in [schema_of::<Receipt>, schema_of::<view::View>, schema_of::<problem::Told>, schema_of::<DeadLetter>] {
         found.append(&mut sent(false));
     }
     for taken in [schema_of::<activations::Body>, schema_of::<activations::LoginBody>] {

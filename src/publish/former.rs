@@ -48,7 +48,8 @@ impl Publisher {
             return Ok(());
         }
         self.state.leave_others(name, &current, Utc::now()).await?;
-        for place in self.state.places(name).await?.into_iter().filter(|place| place.pointer.is_some() || place.leaving) {
+        for place in self.state.places(name).await?.into_iter().filter(|place| place.pointer.is_some() || place.leaving)
+        {
             let begun = place.identity == current && place.leaving;
             if !begun && !self.must_go_first(activation, target, &place) {
                 continue;

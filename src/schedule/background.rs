@@ -22,7 +22,11 @@ impl Background {
     /// As many workers as there are cores.
     pub(super) fn new() -> Result<Self, Failure> {
         let mut builder = Builder::new_multi_thread();
-        builder.enable_all().thread_name("herald-standard").thread_stack_size(crate::cli::STACK).on_thread_start(give_way);
+        builder
+            .enable_all()
+            .thread_name("herald-standard")
+            .thread_stack_size(crate::cli::STACK)
+            .on_thread_start(give_way);
         Ok(Self(Some(builder.build().map_err(code::internal)?)))
     }
 

@@ -145,8 +145,7 @@ impl Board {
 
     /// Publishes that wait to be started or to be tried again, by lane: due, and asked for.
     pub(super) fn queued(&self, now: DateTime<Utc>) -> [usize; 2] {
-        [Lane::Standard, Lane::Rapid]
-            .map(|lane| self.entries.values().map(|entry| entry.queued(lane, now)).sum())
+        [Lane::Standard, Lane::Rapid].map(|lane| self.entries.values().map(|entry| entry.queued(lane, now)).sum())
     }
 
     /// Forgets a publish that waited.

@@ -256,9 +256,8 @@ impl Entry {
                 let tries = tries + 1;
                 let at = now + delta(RetryPolicy::ceiling(tries).mul_f64(self.draw(now)));
                 // Who asks for one by hand looks at its receipt.
-                let over = asked_for(&job)
-                    || tries >= self.retry.attempts
-                    || at > first + delta(self.retry.max_elapsed);
+                let over =
+                    asked_for(&job) || tries >= self.retry.attempts || at > first + delta(self.retry.max_elapsed);
                 if !over && !self.regular_before(&job, at) {
                     // The one that was asked for has its receipt; this will be another.
                     self.try_again(Again { job: Job { receipt: None, ..job }, at, tries, first });

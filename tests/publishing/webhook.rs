@@ -76,7 +76,9 @@ fn members_of_another_table_stay_who_are_sent_where_others_are_taken_back() {
     home.publish(&["a"]);
     std::fs::copy(home.path("lake/person.parquet"), home.path("lake/other.parquet")).unwrap();
     let more = "    tables:\n      other: { path: lake/other.parquet, key: id }\n";
-    home.configure(&of(config(&activation, "").replacen("    tables:\n", more, 1).replace("from: person", "from: other")));
+    home.configure(&of(config(&activation, "")
+        .replacen("    tables:\n", more, 1)
+        .replace("from: person", "from: other")));
     let second = home.publish(&["a"]);
     assert_eq!((count(&second, "added"), count(&second, "delivered")), (2, 2));
     let mut there = std::collections::BTreeSet::new();
