@@ -34,7 +34,7 @@ pub struct Standing {
     /// Whether the lag is past the activation's `freshness`.
     #[serde(skip)]
     pub late: bool,
-    /// The activation's `freshness`.
+    /// The activation's `freshness`; `None` also where it came by `${file:}`.
     #[serde(skip)]
     pub freshness: Option<Duration>,
 }
@@ -74,6 +74,8 @@ fn standing(config: &Config, name: String, row: Option<StandingRow>, now: DateTi
     let good = row.as_ref().and_then(|row| row.good);
     let lag = good.map(|started| (now - started).to_std().unwrap_or_default());
     let freshness = activation.and_then(|activation| activation.freshness);
+    let late = lag.zip(freshness).is_some_and(|(lag, freshness)| lag > freshness);
+    let hidden = config.places.hidden(&format!("activations.{name}.freshness"));
     Standing {
         name,
         state: if life == ActivationState::Active && paused { "paused" } else { life.as_str() },
@@ -82,7 +84,7 @@ fn standing(config: &Config, name: String, row: Option<StandingRow>, now: DateTi
         last: row.and_then(|row| row.last),
         next,
         lag_seconds: lag.as_ref().map(Duration::as_secs),
-        late: lag.zip(freshness).is_some_and(|(lag, freshness)| lag > freshness),
-        freshness,
+        late,
+        freshness: freshness.filter(|_| !hidden),
     }
 }

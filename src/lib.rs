@@ -19,3 +19,4 @@ pub mod schedule;
 pub mod snapshot;
 pub mod state;
 pub mod telemetry;
+pub mod withheld;

@@ -115,7 +115,7 @@ pub(super) fn stopped(config: &Config, error: PublishError) -> Stop {
         }
         PublishError::Unfit(message) => Stop::usage(message, "set `mode: incremental`, or publish everybody"),
         PublishError::Config(faults) => Stop::Config(problems(config, faults)),
-        PublishError::Failed(failure) => Stop::Failure(failure),
+        PublishError::Failed(failure) => failure.into(),
     }
 }
 

@@ -93,13 +93,13 @@ impl From<Problems> for Stop {
 
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
-        Self::Failure(failure)
+        Self::Failure(failure.shown())
     }
 }
 
 impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
-        Self::Failure(error.into())
+        Failure::from(error).into()
     }
 }
 

@@ -167,6 +167,15 @@ pub struct Origin {
     pub options: serde_json::Value,
     /// What relative paths among them start from.
     pub folder: PathBuf,
+    /// What came by `${file:}` and may show in its place: nothing else may show it.
+    pub withheld: Vec<String>,
+}
+
+impl Target {
+    /// Host or account, bucket, path; `None` where a part of it came by `${file:}`.
+    pub fn place(&self) -> Option<String> {
+        self.origin.withheld.is_empty().then(|| self.config.identity())
+    }
 }
 
 impl fmt::Debug for Origin {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use secrecy::{ExposeSecret, SecretString};
+
 use super::{
     Code, Problem,
     source::Place,
@@ -13,12 +15,16 @@ use super::{
 #[derive(Debug, Default)]
 pub struct Places {
     spots: HashMap<String, Spot>,
+    /// Path and text of what came by `${file:}`.
+    by_file: Vec<(String, SecretString)>,
 }
 
 #[derive(Debug, Clone)]
 struct Spot {
     place: Place,
     hidden: bool,
+    /// The schema says that it is a secret.
+    secret: bool,
     scalar: bool,
 }
 
@@ -50,6 +56,19 @@ impl Places {
         self.nearest(at).is_some_and(|(spot, exact)| spot.hidden && (exact || spot.scalar))
     }
 
+    /// What came by `${file:}` at a path or below, with its own path and whether the schema calls it a secret.
+    pub(super) fn by_file(&self, at: &str) -> impl Iterator<Item = (&str, &str, bool)> {
+        let below = move |path: &str| {
+            let rest = path.strip_prefix(at);
+            rest.is_some_and(|rest| at.is_empty() || rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        let found = self.by_file.iter().filter(move |(path, _)| below(path));
+        found.map(|(path, text)| {
+            let secret = self.spots.get(path).is_some_and(|spot| spot.secret);
+            (path.as_str(), text.expose_secret(), secret)
+        })
+    }
+
     /// A problem at a value; its message is prefixed with the path. Of a hidden value the message is
     /// withheld, since it could quote the value.
     pub fn problem(&self, at: &str, code: Code, message: impl Into<String>) -> Problem {
@@ -73,7 +92,7 @@ impl Places {
     }
 
     pub(super) fn set(&mut self, path: String, place: Place) {
-        self.spots.entry(path).or_insert(Spot { place, hidden: false, scalar: false });
+        self.spots.entry(path).or_insert(Spot { place, hidden: false, secret: false, scalar: false });
     }
 
     /// Records a value and all below it. `holder`: the key or list item that holds it, where a map is said to
@@ -81,7 +100,12 @@ impl Places {
     pub(super) fn record(&mut self, path: String, node: &Node, holder: &Place, depth: usize) -> bool {
         let mut hidden = false;
         match &node.value {
-            Value::Scalar(scalar) => hidden = scalar.from_file,
+            Value::Scalar(scalar) => {
+                hidden = scalar.from_file;
+                if hidden {
+                    self.by_file.push((path.clone(), scalar.text.as_str().into()));
+                }
+            }
             Value::Sequence(items) => {
                 for (index, item) in items.iter().enumerate() {
                     hidden |= self.record(format!("{path}[{index}]"), item, &item.place, depth + 1);
@@ -95,7 +119,7 @@ impl Places {
         }
         let scalar = matches!(node.value, Value::Scalar(_));
         let place = if matches!(node.value, Value::Mapping(_)) { holder } else { &node.place };
-        let spot = Spot { place: place.clone(), hidden: hidden && (scalar || depth > 1), scalar };
+        let spot = Spot { place: place.clone(), hidden: hidden && (scalar || depth > 1), secret: false, scalar };
         self.spots.entry(path).or_insert(spot);
         hidden
     }
@@ -104,6 +128,7 @@ impl Places {
     pub(super) fn hide(&mut self, path: &str) {
         if let Some(spot) = self.spots.get_mut(path) {
             spot.hidden = true;
+            spot.secret = true;
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::source::Place;
+use crate::withheld::without;
 
 /// A short stable word for a sort of problem; `docs/config-errors.md` explains each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -131,8 +132,8 @@ impl Problem {
             "line": self.at.as_ref().map(|at| at.line),
             "column": self.at.as_ref().map(|at| at.column),
             "code": self.code.as_str(),
-            "message": self.message,
-            "remedy": self.remedy,
+            "message": without(&self.message),
+            "remedy": self.remedy.as_deref().map(without),
         })
     }
 }
@@ -143,7 +144,7 @@ impl fmt::Display for Problem {
         if let Some(at) = &self.at {
             write!(f, "{at}: ")?;
         }
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.code, without(&self.message))
     }
 }
 

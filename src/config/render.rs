@@ -3,6 +3,7 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Problem, Problems};
+use crate::withheld::without;
 
 impl Problems {
     /// Each problem's first line, unwrapped; below it the source line, secrets masked, and what to do.
@@ -23,6 +24,7 @@ impl Problem {
     fn render(&self, styled: bool, out: &mut String) {
         out.push_str(&self.to_string());
         out.push('\n');
+        let remedy = self.remedy.as_deref().map(without);
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         if let Some((line, number)) = self.at.as_ref().and_then(|at| Some((at.source.shown_line(&at.span)?, at.line)))
             && !line.text.is_empty()
@@ -32,12 +34,12 @@ impl Problem {
                 .fold(false)
                 .annotation(AnnotationKind::Primary.span(line.span));
             let mut group = Group::with_level(Level::ERROR).element(snippet);
-            if let Some(remedy) = &self.remedy {
-                group = group.element(Level::HELP.message(remedy.as_str()));
+            if let Some(remedy) = &remedy {
+                group = group.element(Level::HELP.message(remedy.as_ref()));
             }
             out.push_str(&renderer.render(&[group]));
             out.push('\n');
-        } else if let Some(remedy) = &self.remedy {
+        } else if let Some(remedy) = &remedy {
             out.push_str("  help: ");
             out.push_str(remedy);
             out.push('\n');

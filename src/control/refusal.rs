@@ -72,7 +72,7 @@ impl Refusal {
 
 impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Self {
-        let refused = Refused::Failed;
+        let (refused, failure) = (Refused::Failed, failure.shown());
         Self { refused, code: failure.code, message: failure.message, remedy: Some(failure.remedy), problems: None }
     }
 }

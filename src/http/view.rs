@@ -11,12 +11,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    config::{Activation, Attribute, AttributeValue, Config, Keep, OnDelete, Refresh, Sql, Take, Target},
+    config::{Activation, Attribute, AttributeValue, Config, Keep, OnDelete, Refresh, Sql, Take},
     fleet::Standing,
+    withheld::WITHHELD,
 };
-
-/// Stands where a value came by `${file:}` or is secret.
-const WITHHELD: &str = "(withheld)";
 
 /// An activation: as `herald status` shows it, with its definition.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -28,7 +26,8 @@ pub(super) struct View {
     definition: Option<Definition>,
 }
 
-/// What the config says of an activation, defaults filled in. Texts that came by `${file:}` read `(withheld)`.
+/// What the config says of an activation, defaults filled in. Texts that came by `${file:}` read `(withheld)`, and
+/// anything else that did is null and named in `withheld`.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Definition {
     /// Its name before a rename.
@@ -65,6 +64,8 @@ struct Definition {
     keep: Option<Kept>,
     /// How long a target is tried.
     retry: Retry,
+    /// Keys whose values came by `${file:}`, and are null above: `rapid`, `guards.max_removed`.
+    withheld: Vec<&'static str>,
 }
 
 /// How files look.
@@ -77,9 +78,9 @@ struct Files {
     /// Path of a part, with its `{placeholders}`.
     path: String,
     /// Rows of a part, at most.
-    max_rows: u64,
+    max_rows: Option<u64>,
     /// Bytes past which a part is closed.
-    max_size: u64,
+    max_size: Option<u64>,
     /// Whether a publish replaces the file before it.
     overwrite: bool,
     /// Whether parts are encrypted.
@@ -107,9 +108,9 @@ enum Kept {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Retry {
     /// Tries in all.
-    attempts: u32,
+    attempts: Option<u32>,
     /// Seconds in all.
-    max_elapsed_seconds: u64,
+    max_elapsed_seconds: Option<u64>,
 }
 
 /// A target, without its connection.
@@ -127,11 +128,11 @@ struct Place {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Guards {
     /// Fewest members.
-    min_members: u64,
+    min_members: Option<u64>,
     /// Most members.
     max_members: Option<u64>,
     /// Largest share removed, 0 to 1.
-    max_removed: f64,
+    max_removed: Option<f64>,
     /// Largest share updated or removed, 0 to 1.
     max_changed: Option<f64>,
 }
@@ -143,19 +144,40 @@ impl View {
     }
 }
 
+/// Keys of an activation whose numbers and times the API shows.
+const PLAIN: [&str; 13] = [
+    "refresh",
+    "rapid",
+    "resync",
+    "freshness",
+    "guards.min_members",
+    "guards.max_members",
+    "guards.max_removed",
+    "guards.max_changed",
+    "files.max_rows",
+    "files.max_size",
+    "retry.attempts",
+    "retry.max_elapsed",
+    "files.keep",
+];
+
 fn definition(config: &Config, activation: &Activation) -> Definition {
-    let at = |key: &str| format!("activations.{}.{key}", activation.name);
-    let hidden = |key: &str| config.places.hidden(&at(key));
-    let seconds = |duration: Option<Duration>| duration.map(|duration| duration.as_secs());
+    let hidden = |key: &str| config.places.hidden(&format!("activations.{}.{key}", activation.name));
+    let withheld: Vec<&'static str> = PLAIN.into_iter().filter(|key| hidden(key)).collect();
+    let shown = |key: &str| !withheld.contains(&key);
+    let seconds = |key, time: Option<Duration>| time.filter(|_| shown(key)).map(|time| time.as_secs());
+    let number = |key, number: Option<u64>| number.filter(|_| shown(key));
+    let share = |key, share: Option<f64>| share.filter(|_| shown(key));
     let send = activation.send;
     let target = config.targets.get(&activation.target);
+    let (guards, retry) = (&activation.guards, &activation.retry);
     Definition {
         was: activation.was.clone(),
         segment: activation.segment.clone(),
         target: Place {
             name: activation.target.clone(),
             kind: target.map_or_else(String::new, |target| target.config.kind().to_owned()),
-            place: target.map_or_else(String::new, |target| place(config, target)),
+            place: target.map_or_else(String::new, |target| target.place().unwrap_or_else(|| WITHHELD.to_owned())),
         },
         attributes: activation.attributes.iter().map(|one| (one.name.clone(), attribute(config, one))).collect(),
         filter: activation.filter.as_ref().map(|filter| sql(config, filter)),
@@ -166,35 +188,40 @@ fn definition(config: &Config, activation: &Activation) -> Definition {
             .filter_map(|(sent, op)| sent.then_some(op))
             .collect(),
         refresh: match &activation.refresh {
-            _ if hidden("refresh") || hidden("refresh.cron") => json!(WITHHELD),
+            _ if !shown("refresh") => Value::Null,
             Refresh::Every(every) => json!({ "every": every.as_secs() }),
             Refresh::Cron { expression, timezone } => {
                 json!({ "cron": expression.to_string(), "timezone": timezone.name() })
             }
             Refresh::Manual => json!({ "manual": true }),
         },
-        rapid_seconds: seconds(activation.rapid.map(|rapid| rapid.every)),
-        resync_seconds: seconds(activation.resync),
-        freshness_seconds: seconds(activation.freshness),
+        rapid_seconds: seconds("rapid", activation.rapid.map(|rapid| rapid.every)),
+        resync_seconds: seconds("resync", activation.resync),
+        freshness_seconds: seconds("freshness", activation.freshness),
         guards: Guards {
-            min_members: activation.guards.min_members,
-            max_members: activation.guards.max_members,
-            max_removed: activation.guards.max_removed,
-            max_changed: activation.guards.max_changed,
+            min_members: number("guards.min_members", Some(guards.min_members)),
+            max_members: number("guards.max_members", guards.max_members),
+            max_removed: share("guards.max_removed", Some(guards.max_removed)),
+            max_changed: share("guards.max_changed", guards.max_changed),
         },
         on_delete: match activation.on_delete {
             OnDelete::Keep => "keep",
             OnDelete::Purge => "purge",
         },
-        files: files(activation, hidden),
-        keep: activation.keep.map(|keep| match keep {
+        files: Files {
+            max_rows: number("files.max_rows", Some(activation.files.max_rows)),
+            max_size: number("files.max_size", Some(activation.files.max_size)),
+            ..files(activation, hidden)
+        },
+        keep: activation.keep.filter(|_| shown("files.keep")).map(|keep| match keep {
             Keep::Publishes(publishes) => Kept::Publishes(publishes),
             Keep::Age(age) => Kept::Seconds(age.as_secs()),
         }),
         retry: Retry {
-            attempts: activation.retry.attempts,
-            max_elapsed_seconds: activation.retry.max_elapsed.as_secs(),
+            attempts: Some(retry.attempts).filter(|_| shown("retry.attempts")),
+            max_elapsed_seconds: seconds("retry.max_elapsed", Some(retry.max_elapsed)),
         },
+        withheld,
     }
 }
 
@@ -205,8 +232,8 @@ fn files(activation: &Activation, hidden: impl Fn(&str) -> bool) -> Files {
         format: files.format,
         compression: files.compression,
         path: text("files.path", &files.path),
-        max_rows: files.max_rows,
-        max_size: files.max_size,
+        max_rows: None,
+        max_size: None,
         overwrite: files.overwrite,
         encrypted: files.encrypt.is_some(),
         checksums: files.checksums,
@@ -230,16 +257,4 @@ fn attribute(config: &Config, attribute: &Attribute) -> Value {
             "take": take.map(|take| match take { Take::First => "first", Take::All => "all" }),
         }),
     }
-}
-
-/// The identity of a target, unless a text in it came from a value that must not be seen.
-fn place(config: &Config, target: &Target) -> String {
-    let place = target.config.identity();
-    let at = format!("targets.{}", target.name);
-    let options = target.origin.options.as_object();
-    let shows = options.into_iter().flatten().any(|(key, value)| {
-        config.places.hidden(&format!("{at}.{key}"))
-            && value.as_str().is_some_and(|text| !text.is_empty() && place.contains(text))
-    });
-    if shows { WITHHELD.to_owned() } else { place }
 }

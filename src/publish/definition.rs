@@ -12,6 +12,7 @@ use super::{Failure, Publisher, code};
 use crate::{
     config::{Activation, Guards, OnDelete, Origin, Refresh, SendOps, Target},
     state::{ActivationRow, ActivationState},
+    withheld,
 };
 
 /// What a teardown goes by. It holds the target's secrets.
@@ -23,6 +24,8 @@ struct Definition {
     kind: String,
     options: serde_json::Value,
     folder: PathBuf,
+    #[serde(default)]
+    withheld: Vec<String>,
     purge: bool,
     attempts: u32,
     max_elapsed: Duration,
@@ -48,6 +51,7 @@ impl Publisher {
                 kind: target.config.kind().to_owned(),
                 options: target.origin.options.clone(),
                 folder: target.origin.folder.clone(),
+                withheld: target.origin.withheld.clone(),
                 purge: activation.on_delete == OnDelete::Purge,
                 attempts: activation.retry.attempts,
                 max_elapsed: activation.retry.max_elapsed,
@@ -116,9 +120,11 @@ impl Publisher {
         let text = self.snapshots()?.keys().unseal(&about(&row.name), sealed)?;
         // What a wrong option quotes may be a secret.
         let definition: Definition = serde_json::from_slice(&text).map_err(|_| unknown())?;
+        withheld::withhold(definition.withheld.iter().map(String::as_str));
         let kind = herald_destinations::kind(&definition.kind).ok_or_else(unknown)?;
         let config = kind.parse(definition.options.clone(), &definition.folder).map_err(|_| unknown())?;
-        let origin = Origin { options: definition.options, folder: definition.folder };
+        let (options, folder, withheld) = (definition.options, definition.folder, definition.withheld);
+        let origin = Origin { options, folder, withheld };
         let target = Target { name: definition.target.clone(), config, origin };
         let activation = Activation {
             name: row.name.clone(),

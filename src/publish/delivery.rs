@@ -25,6 +25,8 @@ const HELD_BACK: usize = 64 << 20;
 pub(super) struct Walk<'a> {
     pub(super) work: Arc<Work>,
     pub(super) guards: &'a Guards,
+    /// Whether a limit among them came by `${file:}`.
+    pub(super) hides_guards: bool,
     /// Members of the snapshot; `None` for a first publish.
     pub(super) held: Option<u64>,
     /// Whether a tripped guard stops the publish: not where it is overridden or only planned.
@@ -142,7 +144,7 @@ impl Walk<'_> {
         if self.enforce {
             let judged = guards::judge(self.guards, &walked.ledger.truth, self.held);
             if let Some(tripped) = judged.iter().find(|judgement| judgement.trips) {
-                return Err(Stopped::Blocked(guards::blocked(tripped)));
+                return Err(Stopped::Blocked(guards::blocked(tripped, self.hides_guards)));
             }
         }
         if !open && let Some(publication) = publication {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Failure, ledger::Truth};
-use crate::config::Guards;
+use crate::{config::Guards, withheld::WITHHELD};
 
 /// What one guard says.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -53,8 +53,8 @@ pub(super) fn settled(guards: &Guards, so_far: &Truth, held: Option<u64>, unseen
     fewest.iter().chain(&most).chain(&shares).all(|judgement| !judgement.trips)
 }
 
-/// The failure of a publish that a guard stopped.
-pub(super) fn blocked(judgement: &Judgement) -> Failure {
+/// The failure of a publish that a guard stopped. `hides`: its limit is not to be shown.
+pub(super) fn blocked(judgement: &Judgement, hides: bool) -> Failure {
     let ratio = judgement.name.starts_with("max_removed") || judgement.name.starts_with("max_changed");
     let shown = |number: f64| if ratio { format!("{:.1} %", number * 100.0) } else { format!("{number}") };
     Failure {
@@ -62,7 +62,7 @@ pub(super) fn blocked(judgement: &Judgement) -> Failure {
         message: format!(
             "`guards.{}` is {}, this publish would make it {}",
             judgement.name,
-            shown(judgement.limit),
+            if hides { WITHHELD.to_owned() } else { shown(judgement.limit) },
             shown(judgement.value)
         ),
         remedy:

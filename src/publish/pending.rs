@@ -89,7 +89,7 @@ impl Publisher {
     ) -> Result<(), Failure> {
         account(receipt, ledger);
         receipt.status = status;
-        receipt.error = Some(failure);
+        receipt.fail(failure);
         Ok(self.state.finish(receipt).await?)
     }
 

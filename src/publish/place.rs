@@ -9,6 +9,7 @@ use super::{Failure, Publisher, code};
 use crate::{
     config::{Activation, OnDelete, Target},
     state::PlaceRow,
+    withheld,
 };
 
 /// What reaches a place, and what a teardown does there. It holds the target's secrets, and is stored encrypted.
@@ -17,6 +18,8 @@ struct Definition {
     kind: String,
     options: serde_json::Value,
     folder: PathBuf,
+    #[serde(default)]
+    withheld: Vec<String>,
     purge: bool,
 }
 
@@ -41,6 +44,7 @@ impl Publisher {
             kind: target.config.kind().to_owned(),
             options: target.origin.options.clone(),
             folder: target.origin.folder.clone(),
+            withheld: target.origin.withheld.clone(),
             purge: activation.on_delete == OnDelete::Purge,
         };
         let text = serde_json::to_vec(&definition).map_err(code::internal)?;
@@ -56,6 +60,7 @@ impl Publisher {
         let text = self.snapshots()?.keys().unseal(&about(&row.identity), sealed)?;
         // What a wrong option quotes may be a secret.
         let definition: Definition = serde_json::from_slice(&text).map_err(|_| unknown(row))?;
+        withheld::withhold(definition.withheld.iter().map(String::as_str));
         let kind = herald_destinations::kind(&definition.kind).ok_or_else(|| unknown(row))?;
         let config = kind.parse(definition.options, &definition.folder).map_err(|_| unknown(row))?;
         let on_delete = if definition.purge { OnDelete::Purge } else { OnDelete::Keep };

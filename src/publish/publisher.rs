@@ -299,7 +299,7 @@ impl Publisher {
         receipt.finished_at = Some(chrono::Utc::now());
         receipt.attempts = 1;
         receipt.status = Status::Failed;
-        receipt.error = Some(Failure {
+        receipt.fail(Failure {
             code: if sources { code::SOURCE_UNREADABLE } else { code::SCHEMA_CHANGED }.into(),
             message: problems.collect::<Vec<_>>().join("; "),
             remedy: "run `herald check`, and put right what it names in the config or the source".into(),

@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::withheld;
+
 /// The account of a publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Receipt {
@@ -112,9 +114,26 @@ pub enum Status {
     Cancelled,
 }
 
+impl Receipt {
+    /// Takes note of why it did not succeed.
+    pub(crate) fn fail(&mut self, failure: Failure) {
+        self.error = Some(failure.shown());
+    }
+}
+
+impl Failure {
+    /// As it may be shown and kept: what quotes a source or a target may hold what came by `${file:}`.
+    #[must_use]
+    pub(crate) fn shown(mut self) -> Self {
+        self.message = withheld::without(&self.message).into_owned();
+        self.remedy = withheld::without(&self.remedy).into_owned();
+        self
+    }
+}
+
 /// Why a publish did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
-#[error("{code}: {message}")]
+#[error("{code}: {}", withheld::without(message))]
 pub struct Failure {
     /// A code of the contract.
     pub code: String,

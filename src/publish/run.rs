@@ -85,7 +85,7 @@ impl Run<'_> {
                 );
                 account(&mut receipt, &ledger);
                 receipt.status = status_of(&failure);
-                receipt.error = Some(failure);
+                receipt.fail(failure);
                 return Ok(receipt);
             }
             Err(Stopped::Blocked(failure)) => (Status::Blocked, failure),
@@ -182,6 +182,7 @@ impl Run<'_> {
         Walk {
             work: Arc::clone(work),
             guards: &self.activation.guards,
+            hides_guards: self.publisher.config.places.hidden(&format!("activations.{}.guards", self.activation.name)),
             held,
             enforce,
             progress: self.progress,

@@ -437,7 +437,7 @@ fn end(receipt: &mut Receipt, ended: Result<(), Failure>, retries: &Retries) {
         Ok(()) => receipt.status = Status::Succeeded,
         Err(failure) => {
             receipt.status = status_of(&failure);
-            receipt.error = Some(failure);
+            receipt.fail(failure);
         }
     }
 }

@@ -84,7 +84,7 @@ impl Publisher {
         };
         receipt.status = status;
         receipt.finished_at = Some(chrono::Utc::now());
-        receipt.error = Some(failure);
+        receipt.fail(failure);
         self.state.finish(&receipt).await.map_err(Failure::from)?;
         Ok(receipt)
     }

@@ -473,7 +473,7 @@ pub(super) async fn cancel(
         let mut receipt = publishes::parse(&text)?;
         receipt.status = Status::Cancelled;
         receipt.finished_at = Some(Utc::now());
-        receipt.error = Some(why.clone());
+        receipt.fail(why.clone());
         publishes::store(transaction, &receipt).await?;
         cancelled.push(receipt);
     }

@@ -8,6 +8,8 @@ use std::{
 use indicatif::ProgressBar;
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::withheld;
+
 /// The bar on the terminal, if any. Log lines are written above it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
@@ -36,10 +38,12 @@ pub(super) struct Stderr;
 impl Write for Stderr {
     /// The formatter hands over one whole line at a time.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let shown = String::from_utf8_lossy(line);
+        let shown = withheld::without(&shown);
         let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner);
         match &*bar {
-            Some(bar) => bar.suspend(|| io::stderr().lock().write_all(line)),
-            None => io::stderr().lock().write_all(line),
+            Some(bar) => bar.suspend(|| io::stderr().lock().write_all(shown.as_bytes())),
+            None => io::stderr().lock().write_all(shown.as_bytes()),
         }?;
         Ok(line.len())
     }

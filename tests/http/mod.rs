@@ -1,6 +1,7 @@
 //! The API, asked over the network.
 
 mod admission;
+mod by_file;
 mod bytes;
 mod canary;
 mod described;

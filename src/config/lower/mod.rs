@@ -22,7 +22,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use super::{Code, Config, Places, Problem, Problems, Sql, Table, load::Entries, merge::Merged, suggest};
+use super::{Code, Config, Places, Problem, Problems, Sql, Table, Target, load::Entries, merge::Merged, suggest};
+use crate::withheld;
 
 /// Checks all entries. What it returns makes the config, and is of use only if no problem was found.
 pub(super) fn lower(
@@ -39,6 +40,7 @@ pub(super) fn lower(
     let tables = lowering.tables(entries.sources, merged);
     let segments = lowering.segments(entries.segments, &tables);
     let targets = lowering.targets(entries.targets, kinds);
+    lowering.withhold(&targets);
     let activations = lowering.activations(entries.activations, (&segments, &tables, &targets));
     Config { service, tables, segments, targets, activations, digests, places }
 }
@@ -112,6 +114,15 @@ impl Lowering<'_> {
                 None
             }
         }
+    }
+
+    /// From now on nothing shows what came by `${file:}`, but for names that the config itself gives. Secrets show
+    /// nowhere to begin with, and are not handed about for it.
+    fn withhold(&self, targets: &BTreeMap<String, Target>) {
+        let names = [&self.names.tables, &self.names.segments, &self.names.targets, &self.names.activations];
+        let texts = self.places.by_file("").filter(|(_, _, secret)| !secret).map(|(_, text, _)| text);
+        let parts = targets.values().flat_map(|target| target.origin.withheld.iter().map(String::as_str));
+        withheld::withhold(texts.chain(parts).filter(|text| !names.iter().any(|names| names.contains(*text))));
     }
 
     /// Reads the entries of a map, and lowers each.

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use herald_destinations::contract::{ConfigError, Kind};
+use herald_destinations::contract::{Config, ConfigError, Kind};
 use serde_json::{Map, Value as Json};
 
 use super::Lowering;
-use crate::config::{Code, Origin, Problem, Target};
+use crate::{
+    config::{Code, Origin, Problem, Target},
+    withheld,
+};
 
 impl Lowering<'_> {
     pub(super) fn targets(&mut self, entries: Map<String, Json>, kinds: &[&dyn Kind]) -> BTreeMap<String, Target> {
@@ -21,7 +24,10 @@ impl Lowering<'_> {
             // Wherever a later process is started, the same files are found.
             let folder = std::path::absolute(&folder).unwrap_or(folder);
             match kind.parse(options.clone(), &folder) {
-                Ok(config) => Some(Target { name, config, origin: Origin { options, folder } }),
+                Ok(config) => {
+                    let withheld = lowering.withheld(&at, config.as_ref());
+                    Some(Target { name, config, origin: Origin { options, folder, withheld } })
+                }
                 Err(error) => {
                     let at = if error.key.is_empty() { at } else { format!("{at}.{}", error.key) };
                     if quotes(&error, &options) {
@@ -34,6 +40,27 @@ impl Lowering<'_> {
                 }
             }
         })
+    }
+}
+
+/// Secrets that a target's place is made of in part: the account of the one, the host of the other.
+const TELLING: [&str; 2] = ["connection_string", "url"];
+
+impl Lowering<'_> {
+    /// What came by `${file:}` of a target's options and may show in its place. Its other secrets show nowhere.
+    fn withheld(&self, at: &str, config: &dyn Config) -> Vec<String> {
+        let place = config.identity();
+        let mut texts = Vec::new();
+        for (path, text, secret) in self.places.by_file(at) {
+            let key = path.rsplit('.').next().unwrap_or(path);
+            if !secret {
+                texts.push(text.to_owned());
+            }
+            if !secret || TELLING.contains(&key) {
+                texts.extend(withheld::parts_of(&place, text).map(str::to_owned));
+            }
+        }
+        texts
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) fn failure(error: &crate::publish::Failure) -> Markup {
 }
 
 fn facts(config: &Config, activation: Option<&Activation>, standing: &Standing, now: DateTime<Utc>) -> Markup {
-    let freshness = activation.and_then(|one| one.freshness).map(|freshness| freshness.as_secs());
+    let freshness = standing.freshness.map(|freshness| freshness.as_secs());
     html! {
         dl .tiles data-part="facts" {
             div { dt { "Members held" } dd { (words::count(standing.members)) } }
@@ -120,7 +120,7 @@ fn facts(config: &Config, activation: Option<&Activation>, standing: &Standing, 
                     Some(next) => (words::when(next, now)),
                     None => "–",
                 }
-                @if let Some(activation) = activation { small { (definition::cadence(activation)) } }
+                @if let Some(activation) = activation { small { (definition::cadence(config, activation)) } }
             } }
             div { dt { "Rejected records" } dd { (words::count(standing.dead_letters)) } }
             @if let Some(activation) = activation && let Some((kind, place)) = definition::place(config, activation) {

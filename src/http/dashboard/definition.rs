@@ -8,33 +8,17 @@ use maud::{Markup, html};
 use super::words;
 use crate::config::{Activation, AttributeValue, Config, Keep, OnDelete, Part, Refresh, Rule, Sql};
 
-/// Options of targets that its place is made of.
-const PLACE: [&str; 11] = [
-    "path",
-    "bucket",
-    "prefix",
-    "endpoint",
-    "account",
-    "container",
-    "host",
-    "port",
-    "user",
-    "url",
-    "connection_string",
-];
-
 /// Kind and place of an activation's target.
 pub(super) fn place(config: &Config, activation: &Activation) -> Option<(&'static str, Option<String>)> {
     let target = config.targets.get(&activation.target)?;
-    let at = |key: &&str| config.places.hidden(&format!("targets.{}.{key}", activation.target));
-    let place = (!PLACE.iter().any(|key| at(key) && *key != "connection_string")).then(|| target.config.identity());
-    Some((target.config.kind(), place))
+    Some((target.config.kind(), target.place()))
 }
 
 /// The definition, as a list.
 pub(super) fn render(config: &Config, activation: &Activation) -> Markup {
     let sql = |sql: &Sql| piece(config, sql);
     let segment = activation.segment.split('.').next().unwrap_or_default();
+    let hidden = |key: &str| is_hidden(config, activation, key);
     html! {
         dl .facts {
             dt { "Segment" } dd {
@@ -44,10 +28,12 @@ pub(super) fn render(config: &Config, activation: &Activation) -> Markup {
             @if let Some(filter) = &activation.filter { dt { "Filter" } dd { (sql(filter)) } }
             @if !activation.require.is_empty() { dt { "Required" } dd { (activation.require.join(", ")) } }
             dt { "Mode" } dd { @if activation.mode == Mode::Full { "full" } @else { "incremental: " (sends(activation)) } }
-            dt { "Refresh" } dd { (cadence(activation)) }
-            @if let Some(freshness) = activation.freshness { dt { "Freshness" } dd { (words::duration(freshness)) } }
-            dt { "Guards" } dd { (guards(activation)) }
+            dt { "Refresh" } dd { (cadence(config, activation)) }
+            @if let Some(freshness) = activation.freshness { dt { "Freshness" } dd {
+                @if hidden("freshness") { (withheld()) } @else { (words::duration(freshness)) } } }
+            dt { "Guards" } dd { (guards(config, activation)) }
             @if let Some(keep) = activation.keep { dt { "Files kept" } dd { @match keep {
+                _ if hidden("files.keep") => { (withheld()) }
                 Keep::Publishes(number) => { (number) " publishes" }
                 Keep::Age(age) => { (words::duration(age)) }
             } } }
@@ -74,8 +60,17 @@ pub(super) fn render(config: &Config, activation: &Activation) -> Markup {
     }
 }
 
+/// Whether a value of an activation came by `${file:}`.
+fn is_hidden(config: &Config, activation: &Activation, key: &str) -> bool {
+    config.places.hidden(&format!("activations.{}.{key}", activation.name))
+}
+
+fn withheld() -> Markup {
+    html! { em { "withheld" } }
+}
+
 fn piece(config: &Config, sql: &Sql) -> Markup {
-    html! { @if config.places.hidden(&sql.at) { em { "withheld" } } @else { code { (sql.text) } } }
+    html! { @if config.places.hidden(&sql.at) { (withheld()) } @else { code { (sql.text) } } }
 }
 
 fn rule(config: &Config, rule: &Rule) -> Markup {
@@ -93,7 +88,8 @@ fn rule(config: &Config, rule: &Rule) -> Markup {
         @if let Some(any) = &rule.any_of { ", in any of " (parts(any)) }
         @if !rule.none_of.is_empty() { ", in none of " (parts(&rule.none_of)) }
         @if !rule.waterfall.is_empty() { ", first of " (rule.waterfall.join(", ")) }
-        @if let Some(limit) = &rule.limit { ", the first " (words::count(limit.members)) }
+        @if let Some(limit) = &rule.limit { ", the first "
+            @if config.places.hidden(&format!("{}.limit", rule.at)) { (withheld()) } @else { (words::count(limit.members)) } }
     }
 }
 
@@ -104,31 +100,39 @@ fn sends(activation: &Activation) -> String {
 }
 
 /// When it publishes by itself.
-pub(super) fn cadence(activation: &Activation) -> String {
-    let every = |every: Duration| format!("every {}", words::duration(every));
+pub(super) fn cadence(config: &Config, activation: &Activation) -> String {
+    let hidden = |key| is_hidden(config, activation, key);
+    let every = |key, time: Duration| {
+        if hidden(key) { "at a withheld pace".to_owned() } else { format!("every {}", words::duration(time)) }
+    };
     let mut text = match &activation.refresh {
-        Refresh::Every(time) => every(*time),
-        Refresh::Cron { expression, timezone } => format!("at {expression} {timezone}"),
         Refresh::Manual => "by hand".to_owned(),
+        Refresh::Every(time) => every("refresh", *time),
+        Refresh::Cron { .. } if hidden("refresh") => "at withheld times".to_owned(),
+        Refresh::Cron { expression, timezone } => format!("at {expression} {timezone}"),
     };
     if let Some(rapid) = activation.rapid {
-        text += &format!(", rapid {}", every(rapid.every));
+        text += &format!(", rapid {}", every("rapid", rapid.every));
     }
     if let Some(resync) = activation.resync {
-        text += &format!(", resync {}", every(resync));
+        text += &format!(", resync {}", every("resync", resync));
     }
     text
 }
 
-fn guards(activation: &Activation) -> String {
+fn guards(config: &Config, activation: &Activation) -> String {
     let guards = activation.guards;
-    let mut words = vec![format!("at least {} members", words::count(guards.min_members))];
+    let told = |key: &str, told: String| {
+        if is_hidden(config, activation, &format!("guards.{key}")) { "(withheld)".to_owned() } else { told }
+    };
+    let mut words = vec![format!("at least {} members", told("min_members", words::count(guards.min_members)))];
     if let Some(most) = guards.max_members {
-        words.push(format!("at most {}", words::count(most)));
+        words.push(format!("at most {} members", told("max_members", words::count(most))));
     }
-    words.push(format!("at most {:.0}% removed", guards.max_removed * 100.0));
+    let share = |share: f64| format!("{:.0}%", share * 100.0);
+    words.push(format!("at most {} removed", told("max_removed", share(guards.max_removed))));
     if let Some(changed) = guards.max_changed {
-        words.push(format!("at most {:.0}% changed", changed * 100.0));
+        words.push(format!("at most {} changed", told("max_changed", share(changed))));
     }
     words.join(", ")
 }

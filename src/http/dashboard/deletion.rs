@@ -14,6 +14,7 @@ use crate::{
     config::OnDelete,
     http::{Server, Visitor},
     publish::Withdrawal,
+    withheld::without,
 };
 
 /// Paths that are shown; the rest is counted.
@@ -65,7 +66,7 @@ fn objects(title: &str, paths: &[String]) -> Markup {
         @if !paths.is_empty() {
             p { (title) ": " strong { (words::count(paths.len() as u64)) " object" @if paths.len() != 1 { "s" } } }
             ul .paths {
-                @for path in paths.iter().take(SHOWN) { li { code { (path) } } }
+                @for path in paths.iter().take(SHOWN) { li { code { (without(path)) } } }
                 @if paths.len() > SHOWN { li { "and " (words::count((paths.len() - SHOWN) as u64)) " more" } }
             }
         }

@@ -107,7 +107,7 @@ fn rows<'a>(
             health: Health::of(standing, outcomes),
             segment: activation.map(|one| &*one.segment).or(last.map(|last| &*last.segment)).unwrap_or_default(),
             target: activation.map(|one| &*one.target).or(last.map(|last| &*last.target)).unwrap_or_default(),
-            freshness: activation.and_then(|one| one.freshness).map(|freshness| freshness.as_secs()),
+            freshness: standing.freshness.map(|freshness| freshness.as_secs()),
         }
     };
     standings.iter().map(row).collect()

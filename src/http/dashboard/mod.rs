@@ -25,7 +25,7 @@ use axum::{
 use maud::{Markup, html};
 
 use super::{Server, Visitor};
-use crate::{publish::PublishError, state::StateError};
+use crate::{publish::PublishError, state::StateError, withheld::without};
 
 pub(super) fn routes() -> Router<Server> {
     Router::new()
@@ -88,7 +88,7 @@ impl NoPage {
         let content = html! {
             section .card .empty {
                 h1 { (self.title) }
-                p { (self.message) }
+                p { (without(&self.message)) }
                 p { a href="/" { "All activations" } }
             }
         };

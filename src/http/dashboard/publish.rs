@@ -14,6 +14,7 @@ use super::{NoPage, actions, activation, funnel, layout, respond, words};
 use crate::{
     http::{Server, Visitor},
     publish::{Receipt, Status},
+    withheld::without,
 };
 
 /// Files that are listed; the receipt has them all.
@@ -122,11 +123,11 @@ fn files(receipt: &Receipt) -> Markup {
                     thead { tr { th scope="col" { "Path" } th scope="col" .n { "Rows" } th scope="col" .n { "Size" } th scope="col" { "SHA-256" } } }
                     tbody {
                         @for file in receipt.files.iter().take(SHOWN) { tr {
-                            th scope="row" { code { (file.path) } } td .n { (words::count(file.rows)) } td .n { (words::bytes(file.bytes)) }
+                            th scope="row" { code { (without(&file.path)) } } td .n { (words::count(file.rows)) } td .n { (words::bytes(file.bytes)) }
                             td { code .digest title=(file.sha256) { (file.sha256.get(..12).unwrap_or(&file.sha256)) "…" } }
                         } }
                         @for extra in receipt.extras.iter().take(SHOWN) { tr {
-                            th scope="row" { code { (extra.path) } } td .n .z { "–" } td .n { (words::bytes(extra.bytes)) } td .z { "–" }
+                            th scope="row" { code { (without(&extra.path)) } } td .n .z { "–" } td .n { (words::bytes(extra.bytes)) } td .z { "–" }
                         } }
                     }
                 } }
