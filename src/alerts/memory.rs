@@ -1,13 +1,9 @@
 //! What is firing and who was told, kept over a restart.
 
-use std::{
-    fs,
-    io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use super::judge::Memory;
+use crate::state::replace;
 
 /// What was put on record last; nothing, where there is none or it can't be read: then all is told anew.
 pub(super) fn read(path: &Path) -> Memory {
@@ -26,9 +22,5 @@ pub(super) fn read(path: &Path) -> Memory {
 
 /// Replaces what is on record: a crash leaves the old or the new one.
 pub(super) fn write(path: &Path, memory: &Memory) -> io::Result<()> {
-    let beside = path.with_extension("json.new");
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(&serde_json::to_vec(memory)?)?;
-    file.sync_all()?;
-    fs::rename(beside, path)
+    replace(path, &serde_json::to_vec(memory)?)
 }

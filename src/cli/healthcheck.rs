@@ -1,16 +1,19 @@
 //! `herald healthcheck`: whether the running service lives, asked without any other program. For images, which have none.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::{
     args::Global,
-    context,
     exit::{Exit, Stop},
     output::Output,
 };
-use crate::publish::{Failure, code};
+use crate::{
+    config,
+    http::Spot,
+    publish::{Failure, code},
+};
 
 /// Shorter than the time that an image gives a check.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -20,7 +23,9 @@ const UNREACHABLE: &str = "service_unreachable";
 pub(super) async fn run(global: &Global, url: Option<&str>, output: Output) -> Result<Exit, Stop> {
     let base = match url {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => format!("http://{}", reachable(&context::load(global)?.service.http.listen)),
+        // Its config may have been broken since it was read: that is no illness of the service.
+        None => Spot::find(&config::data_dir(&global.config))
+            .ok_or_else(|| ill("no service has this data folder".to_owned()))?,
     };
     let url = format!("{base}/healthz");
     // The service is on this machine: a proxy of the environment is not asked, and no redirect is followed.
@@ -28,6 +33,8 @@ pub(super) async fn run(global: &Global, url: Option<&str>, output: Output) -> R
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .timeout(PATIENCE)
+        // It is named otherwise than by the address that it is asked at, and is told nothing.
+        .tls_danger_accept_invalid_certs(true)
         .build()
         .map_err(|error| Stop::Failure(code::internal(format_args!("could not set up HTTP: {error}"))))?;
     let answer = client.get(&url).send().await.map_err(|error| {
@@ -52,28 +59,4 @@ fn ill(message: String) -> Stop {
         remedy: "see the log of `herald run`".into(),
         retryable: true,
     })
-}
-
-/// Who listens on all addresses is reached on the loopback one.
-fn reachable(listen: &str) -> String {
-    match listen.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_unspecified() => match address {
-            SocketAddr::V4(address) => format!("127.0.0.1:{}", address.port()),
-            SocketAddr::V6(address) => format!("[::1]:{}", address.port()),
-        },
-        _ => listen.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::reachable;
-
-    #[test]
-    fn a_service_on_all_addresses_is_asked_on_the_loopback_one() {
-        assert_eq!(reachable("0.0.0.0:8080"), "127.0.0.1:8080");
-        assert_eq!(reachable("[::]:8080"), "[::1]:8080");
-        assert_eq!(reachable("10.1.2.3:80"), "10.1.2.3:80");
-        assert_eq!(reachable("localhost:8080"), "localhost:8080");
-    }
 }

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     alerts,
-    control::{Caller, Control, Refusal, reload},
-    http::{self, Hub, Scrape, Server},
+    control::{Caller, Control, Refusal, Watched, reload},
+    http::{self, Hub, Scrape, Server, Spot},
     publish::{Failure, code},
     schedule::{Publishing, Service, Settings, SystemClock},
     state::ActivationLock,
@@ -27,6 +27,7 @@ use crate::{
 const LOCK: &str = ".run";
 
 pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
+    let watched = Watched::of(&global.config);
     let config = context::load(global)?;
     if config.activations.is_empty() {
         return Err(Stop::usage(
@@ -48,21 +49,22 @@ pub(super) async fn run(global: &Global, output: Output) -> Result<Exit, Stop> {
     let publisher = Arc::new(ArcSwap::from_pointee(publisher.tearing_down(departures.vanished)));
     let runner = Arc::new(Publishing::new(Arc::clone(&publisher))?);
     let service = Service::new(&config, runner, Arc::new(SystemClock), Settings::default()).await?;
-    let (control, teardowns) =
-        Control::start(global.config.clone(), publisher, service.scheduler(), stop.clone()).await?;
+    let (control, teardowns) = Control::start(watched, publisher, service.scheduler(), stop.clone()).await?;
     reload_on_hangup(control.clone())?;
     let (hub, metrics) = (Hub::new(), Metrics::follow(&control, service.load(), stop.clone())?);
     let alerts = alerts::start(&control, &metrics);
     control.publisher().state().observers().add(Arc::new(hub.clone()));
     let scrape = Scrape::of(metrics);
-    let (_, answering) = http::serve(Server::new(control, hub.clone(), scrape, stop.clone())?).await?;
+    let server = Server::new(control, hub, scrape, stop.clone())?;
+    let (address, answering) = http::serve(server.clone()).await?;
+    let _spot = Spot::leave(&config, address)?;
     tracing::info!(
         activations = config.activations.len(),
         concurrency = config.service.concurrency,
         "the service runs"
     );
     let published = service.run(stop).await;
-    hub.close();
+    server.close();
     // A teardown stops at the next object, and answers under way are given.
     let _ = tokio::join!(teardowns, answering);
     alerts.end().await;

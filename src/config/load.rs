@@ -1,6 +1,6 @@
 //! From a path to a checked config: every error of every step at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use herald_destinations::contract::Kind;
 use serde_json::{Map, Value as Json};
@@ -57,6 +57,23 @@ pub fn load_in(path: &Path, surroundings: Surroundings<'_>) -> Result<Config, Pr
 pub fn survey(path: &Path) -> (Option<Config>, Problems) {
     let variables = |name: &str| std::env::var(name).ok();
     survey_in(path, Surroundings { variables: &variables, kinds: herald_destinations::KINDS })
+}
+
+/// Where the data of a config is kept, however broken the rest of the config may be; the default where it says nothing that
+/// can be read.
+pub fn data_dir(path: &Path) -> PathBuf {
+    let mut ignored = Problems::new();
+    let mut merged = Merged::default();
+    for root in discover::sources(path, &mut ignored).iter().filter_map(|source| parse::parse(source).ok()).flatten() {
+        merged.add(root, &mut ignored);
+    }
+    let given = merged.map("service").iter().find(|entry| entry.key == "data_dir").cloned();
+    let Some(mut given) = given else { return lower::service::beside(path) };
+    substitute::fill(&mut given.value, "", &|name| std::env::var(name).ok(), &mut ignored);
+    match given.value.text() {
+        Some(text) => lower::absolute(&given.value.place.source.folder, text),
+        None => lower::service::beside(path),
+    }
 }
 
 fn survey_in(path: &Path, surroundings: Surroundings<'_>) -> (Option<Config>, Problems) {

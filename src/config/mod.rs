@@ -26,7 +26,7 @@ mod validate;
 
 pub use cron::Cron;
 pub use discover::files;
-pub use load::{Surroundings, load, load_in, survey};
+pub use load::{Surroundings, data_dir, load, load_in, survey};
 pub use model::{
     Activation, Alert, AlertEvent, AlertFormat, Attribute, AttributeValue, Config, Guards, Http, Keep, Key, Limit,
     OnDelete, Origin, Part, Rapid, Refresh, Rule, Scope, Segment, SendOps, Service, Sql, Table, TableFormat, Take,

@@ -25,6 +25,7 @@ use uuid::Uuid;
 pub use self::{
     caller::Caller,
     refusal::{Refusal, Refused},
+    watch::Watched,
 };
 use self::{desk::Desk, reload::Departures, teardown::Order};
 use crate::{
@@ -104,24 +105,23 @@ const TEARDOWNS: usize = 65_536;
 
 impl Control {
     /// Takes the service over: resumes teardowns that were cut short, begins those of activations that are gone from the
-    /// config at `path`, and reads it again whenever its files change. The task ends some time after `stop`.
+    /// config, and reads it again whenever its files change. The task ends some time after `stop`.
     ///
     /// # Errors
     /// When the state can't be read or written.
     pub async fn start(
-        path: PathBuf,
+        watched: Watched,
         publisher: Arc<ArcSwap<Publisher>>,
         scheduler: Scheduler,
         stop: CancellationToken,
     ) -> Result<(Self, JoinHandle<()>), Failure> {
-        let read = watch::sight(&path);
         let (teardowns, orders) = mpsc::channel(TEARDOWNS);
         let task = tokio::spawn(teardown::run(Arc::clone(&publisher), orders, stop.clone()));
         let desk = Desk::open(Arc::clone(&publisher), scheduler.clone());
         let reloads = latest::Sender::new(Reloads::default());
         let listen = publisher.load().config().service.http.listen.clone();
         let control = Self(Arc::new(Inner {
-            path: path.clone(),
+            path: watched.path.clone(),
             publisher,
             listen,
             scheduler,
@@ -132,7 +132,7 @@ impl Control {
             reloads,
         }));
         control.resume_teardowns(&Caller::machine("herald")).await?;
-        tokio::spawn(watch::watch(control.clone(), path, read, stop));
+        tokio::spawn(watch::watch(control.clone(), watched, stop));
         Ok((control, task))
     }
 

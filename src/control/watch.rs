@@ -17,10 +17,25 @@ use crate::config;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A file as it stands; enough to see that it is another.
-pub(super) type Sight = (PathBuf, Option<(SystemTime, u64)>);
+type Sight = (PathBuf, Option<(SystemTime, u64)>);
+
+/// A config's files as they stood before they were read: what is written while they are read is a change.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    pub(super) path: PathBuf,
+    read: Vec<Sight>,
+}
+
+impl Watched {
+    /// Looks at a config that is about to be read.
+    pub fn of(path: &Path) -> Self {
+        Self { path: path.to_owned(), read: sight(path) }
+    }
+}
 
 /// Looks at the config's files until `stop`, and lets it be read again once they are others than when it was `read`, and rest.
-pub(super) async fn watch(control: Control, path: PathBuf, mut read: Vec<Sight>, stop: CancellationToken) {
+pub(super) async fn watch(control: Control, watched: Watched, stop: CancellationToken) {
+    let Watched { path, mut read } = watched;
     let mut seen = read.clone();
     loop {
         tokio::select! {
@@ -41,7 +56,7 @@ pub(super) async fn watch(control: Control, path: PathBuf, mut read: Vec<Sight>,
 }
 
 /// The config's files as they stand.
-pub(super) fn sight(path: &Path) -> Vec<Sight> {
+fn sight(path: &Path) -> Vec<Sight> {
     let stat = |file: PathBuf| {
         let stat = fs::metadata(&file).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
         (file, stat)

@@ -29,6 +29,17 @@ pub(super) const LARGEST_BODY: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Named(pub(super) String);
 
+/// What somebody was admitted by: it is looked at again for as long as he is answered.
+#[derive(Debug, Clone)]
+pub(super) enum Pass {
+    /// Nobody needs a token.
+    Open,
+    /// The digest of a token.
+    Token(Vec<u8>),
+    /// A session's cookie.
+    Session(String),
+}
+
 /// Tells tokens apart by keyed digests; holds none of them in the clear.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -37,6 +48,8 @@ pub(super) struct Guard {
     known: ArcSwap<Known>,
     /// Wrong logins that are being slowed.
     pub(super) slowed: tokio::sync::Semaphore,
+    /// Sessions that were ended before their time.
+    pub(super) ended: session::Ended,
 }
 
 #[derive(Debug)]
@@ -63,6 +76,7 @@ impl Guard {
             key: hmac::Key::new(hmac::HMAC_SHA256, &bytes),
             known: ArcSwap::from_pointee(Known { of: Weak::new(), tokens: Vec::new() }),
             slowed: tokio::sync::Semaphore::new(SLOWED),
+            ended: session::Ended::default(),
         })
     }
 
@@ -101,6 +115,17 @@ impl Guard {
             }
         }
         found.map(take)
+    }
+
+    /// Whether who was admitted by this would be admitted still.
+    pub(super) fn stands(&self, server: &Server, pass: &Pass) -> bool {
+        match pass {
+            Pass::Open => self.is_open(server),
+            Pass::Token(digest) => {
+                self.known(server).tokens.iter().any(|one| verify_slices_are_equal(&one.digest, digest).is_ok())
+            }
+            Pass::Session(session) => session::caller(server, session).is_some(),
+        }
     }
 
     /// The token of this name.
@@ -155,16 +180,26 @@ fn visitor(server: &Server, request: &Request, changes: bool) -> Result<Visitor,
         if changes && is_foreign(headers) {
             return Err(foreign());
         }
-        return Ok(Visitor { caller: Caller::anybody(), csrf: Some(session::csrf(&server.guard, "anybody")) });
+        return Ok(Visitor {
+            caller: Caller::anybody(),
+            csrf: Some(session::csrf(&server.guard, "anybody")),
+            pass: Pass::Open,
+        });
     }
     if let Some(given) = headers.get(header::AUTHORIZATION) {
         let token = given.as_bytes().split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
         // Something is compared even where nothing of use was sent.
         let token = token.map_or(&b""[..], |(_, token)| token.trim_ascii());
-        let caller = server.guard.find(server, token, |known| known.caller.clone());
-        return caller.map(|caller| Visitor { caller, csrf: None }).ok_or_else(Problem::unauthorized);
+        let visitor = server.guard.find(server, token, |known| Visitor {
+            caller: known.caller.clone(),
+            csrf: None,
+            pass: Pass::Token(known.digest.clone()),
+        });
+        return visitor.ok_or_else(Problem::unauthorized);
     }
-    let (caller, csrf) = session::read(server, headers).ok_or_else(Problem::unauthorized)?;
+    let session = session::of(headers).ok_or_else(Problem::unauthorized)?;
+    let caller = session::caller(server, &session).ok_or_else(Problem::unauthorized)?;
+    let csrf = session::csrf(&server.guard, &session);
     if changes {
         let sent = headers.get("x-csrf-token").map_or(&b""[..], |sent| sent.as_bytes());
         if is_foreign(headers) || verify_slices_are_equal(sent, csrf.as_bytes()).is_err() {
@@ -173,7 +208,7 @@ fn visitor(server: &Server, request: &Request, changes: bool) -> Result<Visitor,
             );
         }
     }
-    Ok(Visitor { caller, csrf: Some(csrf) })
+    Ok(Visitor { caller, csrf: Some(csrf), pass: Pass::Session(session) })
 }
 
 /// What anybody may ask: whether the service lives, and what it takes to log in.
@@ -209,12 +244,19 @@ const fn word(scope: Scope) -> &'static str {
 
 /// A page that somebody opens without being logged in; whoever sends a token is told of it.
 fn problem_is_for_browsers(request: &Request, route: &str) -> bool {
-    let accepts = request.headers().get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     !route.is_empty()
         && !route.starts_with("/v1/")
         && !matches!(route, "/metrics" | "/openapi.json")
         && !request.headers().contains_key(header::AUTHORIZATION)
-        && accepts.contains("text/html")
+        && wants_a_page(request.headers())
+}
+
+/// Whether a browser asks, and not a program.
+pub(super) fn wants_a_page(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .is_some_and(|accept| accept.contains("text/html"))
 }
 
 fn foreign() -> Problem {

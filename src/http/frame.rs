@@ -50,9 +50,9 @@ pub(super) async fn frame(State(server): State<Server>, request: Request, next: 
     let response = answered.unwrap_or_else(|_| Problem::of_status(StatusCode::REQUEST_TIMEOUT).into_response());
     let mut response = told_as_problem(response, &path);
     if response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream") {
-        let stop = server.stop.clone();
+        let close = server.close.clone();
         response = response
-            .map(|body| Body::from_stream(body.into_data_stream().take_until(async move { stop.cancelled().await })));
+            .map(|body| Body::from_stream(body.into_data_stream().take_until(async move { close.cancelled().await })));
     }
     let caller = response.extensions_mut().remove::<Named>().map_or_else(|| "-".to_owned(), |named| named.0);
     let headers = response.headers_mut();

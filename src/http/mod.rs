@@ -11,6 +11,7 @@ mod activations;
 mod auth;
 mod body;
 mod cache;
+mod connection;
 mod dashboard;
 mod events;
 mod frame;
@@ -21,15 +22,16 @@ mod publishes;
 mod query;
 mod serve;
 mod session;
+mod spot;
 mod view;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{Router, extract::DefaultBodyLimit, middleware};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use self::{events::Hub, openapi::openapi, probes::Scrape, serve::serve};
+pub use self::{events::Hub, openapi::openapi, probes::Scrape, serve::serve, spot::Spot};
 use crate::{
     control::{Caller, Control},
     publish::Failure,
@@ -45,13 +47,18 @@ pub struct Server {
     scrape: Scrape,
     guard: Arc<auth::Guard>,
     cache: Arc<cache::Cache>,
+    /// The service stops, and still answers.
     stop: CancellationToken,
-    /// Whether it is asked over TLS.
+    /// Nothing is answered any more.
+    close: CancellationToken,
+    /// Whether browsers ask it over TLS.
     secure: bool,
+    limits: connection::Limits,
 }
 
 impl Server {
-    /// A server of a service that runs until `stop`.
+    /// A server of a service that stops at `stop`. It answers until it is closed: who watches a publish that is ending sees
+    /// it end.
     ///
     /// # Errors
     /// A system that gives no random bytes.
@@ -59,8 +66,24 @@ impl Server {
         let cache = Arc::new(cache::Cache::default());
         let publisher = control.publisher();
         publisher.state().observers().add(cache.clone());
-        let secure = publisher.config().service.http.tls.is_some();
-        Ok(Self { control, hub, scrape, guard: Arc::new(auth::Guard::new()?), cache, stop, secure })
+        let http = &publisher.config().service.http;
+        let secure = http.tls.is_some() || http.url.as_deref().is_some_and(|url| url.starts_with("https://"));
+        let (guard, limits) = (Arc::new(auth::Guard::new()?), connection::Limits::default());
+        let close = CancellationToken::new();
+        Ok(Self { control, hub, scrape, guard, cache, stop, close, secure, limits })
+    }
+
+    /// Answers nothing new, and ends what listeners hear.
+    pub fn close(&self) {
+        self.hub.close();
+        self.close.cancel();
+    }
+
+    /// With other times after which connections are closed that are idle, and whose answers are not read.
+    #[must_use]
+    pub fn closing_after(mut self, idle: Duration, stalled: Duration) -> Self {
+        self.limits = connection::Limits { idle, stalled, ..self.limits };
+        self
     }
 }
 
@@ -72,6 +95,7 @@ pub struct Visitor {
     /// Of a browser that is logged in by cookie, or that needs no login: what it sends back as `X-CSRF-Token` with every
     /// change.
     pub csrf: Option<String>,
+    pass: auth::Pass,
 }
 
 /// All routes.
@@ -80,7 +104,6 @@ pub fn routes(server: Server) -> Router {
     let routes = Router::new()
         .merge(described)
         .merge(dashboard::routes())
-        .merge(events::routes())
         .fallback(async || axum::http::StatusCode::NOT_FOUND)
         .layer(DefaultBodyLimit::max(auth::LARGEST_BODY))
         .layer(middleware::from_fn_with_state(server.clone(), auth::admit))

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Server, activations, probes, problem, publishes, session, view};
+use super::{Server, activations, dashboard, events, probes, problem, publishes, session, view};
 use crate::publish::{DeadLetter, Receipt};
 
 /// The routes that are described.
@@ -28,6 +28,8 @@ pub(super) fn described() -> OpenApiRouter<Server> {
         .routes(routes!(publishes::rejects))
         .routes(routes!(publishes::cancel))
         .routes(routes!(publishes::retry))
+        .routes(routes!(events::events))
+        .routes(routes!(dashboard::fleet::page))
 }
 
 /// The description, OpenAPI 3.1.
@@ -86,12 +88,15 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     }
     if operation.get("requestBody").is_some() {
         operation["requestBody"]["required"] = json!(path == "/login");
+        operation["responses"]["413"] = problem("The body is larger than 1 MiB.");
+        operation["responses"]["415"] = problem("The body is not what it is said to be.");
     }
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
         let schema = match parameter["name"].as_str().unwrap_or_default() {
             // An empty one is as good as none.
             "limit" => json!({ "anyOf": [{ "type": "integer", "minimum": 1, "maximum": 1000 }, { "const": "" }] }),
             "status" => json!({ "anyOf": [{ "$ref": "#/components/schemas/Status" }, { "const": "" }] }),
+            "progress" => json!({ "type": "string", "enum": ["true", "false", ""] }),
             "data" => json!({ "type": "string", "enum": ["keep", "purge", ""] }),
             // The sixteen bytes of an id.
             "cursor" => json!({ "type": "string", "pattern": "^([A-Za-z0-9_-]{21}[AQgw])?$" }),

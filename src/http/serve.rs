@@ -5,31 +5,22 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::Arc,
-    task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
-use axum::extract::Request;
 use axum_server::{
     Handle,
-    accept::Accept,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    task::JoinHandle,
-};
-use tower::Service;
+use tokio::task::JoinHandle;
 
-use super::{Server, routes};
+use super::{Server, connection::Bounded, routes};
 use crate::{
     config::Tls,
     publish::{Failure, code},
 };
 
-/// Connections at once; those past it are closed.
-const CONNECTIONS: usize = 1_024;
 /// Until the head of a request has arrived, from when it is waited for: an idle connection lasts as long.
 const HEAD: Duration = Duration::from_secs(15);
 /// Bytes of a request's head.
@@ -40,7 +31,8 @@ const LAST_ANSWERS: Duration = Duration::from_secs(10);
 /// Between two looks for another certificate.
 const LOOK: Duration = Duration::from_secs(2);
 
-/// Listens where the config says, until `stop`. Listens before it returns; the task ends after the last answer.
+/// Listens where the config says, until the server is closed. Listens before it returns; the task ends after the last
+/// answer.
 ///
 /// # Errors
 /// An address that can't be listened on, or a certificate that can't be read.
@@ -50,7 +42,7 @@ pub async fn serve(server: Server) -> Result<(SocketAddr, JoinHandle<()>), Failu
     let listener =
         tokio::net::TcpListener::bind(&http.listen).await.map_err(|error| not_bound(&http.listen, &error))?;
     let address = listener.local_addr().map_err(code::internal)?;
-    let (handle, stop) = (Handle::new(), server.stop.clone());
+    let (handle, close) = (Handle::new(), server.close.clone());
     let mut over = axum_server::Server::<SocketAddr>::from_listener(listener).handle(handle.clone());
     over.http_builder().http1().header_read_timeout(HEAD).max_buf_size(LARGEST_HEAD);
     over.http_builder()
@@ -59,7 +51,7 @@ pub async fn serve(server: Server) -> Result<(SocketAddr, JoinHandle<()>), Failu
         .max_header_list_size(LARGEST_HEAD as u32)
         .keep_alive_interval(Some(HEAD));
     let over = over.first_request_timeout(HEAD);
-    let bounded = Bounded { places: Arc::new(Semaphore::new(CONNECTIONS)) };
+    let bounded = Bounded::new(server.limits);
     let app = routes(server.clone()).into_make_service();
     let answering = match http.tls.clone() {
         None => tokio::spawn(over.acceptor(bounded).serve(app)),
@@ -70,7 +62,7 @@ pub async fn serve(server: Server) -> Result<(SocketAddr, JoinHandle<()>), Failu
         }
     };
     tokio::spawn(async move {
-        stop.cancelled().await;
+        close.cancelled().await;
         handle.graceful_shutdown(Some(LAST_ANSWERS));
     });
     let scheme = if http.tls.is_some() { "https" } else { "http" };
@@ -135,7 +127,7 @@ async fn keep_reading(server: Server, mut tls: Tls, config: RustlsConfig) {
         [&tls.cert, &tls.key].map(|path| path.metadata().and_then(|file| file.modified()).ok()).to_vec()
     };
     let mut seen = changed(&tls);
-    while tokio::time::timeout(LOOK, server.stop.cancelled()).await.is_err() {
+    while tokio::time::timeout(LOOK, server.close.cancelled()).await.is_err() {
         let named = server.control.publisher().config().service.http.tls.clone().unwrap_or_else(|| tls.clone());
         let now = changed(&named);
         if named == tls && now == seen {
@@ -149,48 +141,5 @@ async fn keep_reading(server: Server, mut tls: Tls, config: RustlsConfig) {
             }
             Err(failure) => tracing::warn!(%failure, "the certificate in use stays"),
         }
-    }
-}
-
-/// Gives each connection a place, as long as there are any.
-#[derive(Debug, Clone)]
-struct Bounded {
-    places: Arc<Semaphore>,
-}
-
-impl<I, S> Accept<I, S> for Bounded {
-    type Stream = I;
-    type Service = Held<S>;
-    type Future = std::future::Ready<io::Result<(I, Held<S>)>>;
-
-    fn accept(&self, stream: I, service: S) -> Self::Future {
-        std::future::ready(match Arc::clone(&self.places).try_acquire_owned() {
-            Ok(place) => Ok((stream, Held { service, _place: Arc::new(place) })),
-            Err(_) => Err(io::Error::other("too many connections")),
-        })
-    }
-}
-
-/// A connection's service, which holds its place until it ends.
-#[derive(Debug, Clone)]
-struct Held<S> {
-    service: S,
-    _place: Arc<OwnedSemaphorePermit>,
-}
-
-impl<S, B> Service<Request<B>> for Held<S>
-where
-    S: Service<Request<B>>,
-{
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request<B>) -> Self::Future {
-        self.service.call(request)
     }
 }

@@ -1,8 +1,12 @@
 //! Logging in by a page: a token for a cookie.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::{hmac, rand};
 use axum::{
     Form, Json,
     extract::{FromRequest, Request, State},
@@ -17,7 +21,7 @@ use serde_json::json;
 
 use super::{
     Server,
-    auth::{Guard, KnownToken},
+    auth::{self, Guard, KnownToken},
     problem::Problem,
 };
 use crate::control::Caller;
@@ -27,6 +31,8 @@ const COOKIE: &str = "herald_session";
 const LASTS: i64 = 12 * 3600;
 /// What a wrong login waits.
 const SLOW: Duration = Duration::from_millis(500);
+/// Ended sessions that are remembered.
+const MOST_ENDED: usize = 10_000;
 
 #[derive(Deserialize)]
 struct Login {
@@ -38,31 +44,75 @@ pub(super) fn csrf(guard: &Guard, session: &str) -> String {
     URL_SAFE_NO_PAD.encode(hmac::sign(&guard.key, format!("csrf\0{session}").as_bytes()))
 }
 
-/// Name, end and signature. The signature covers the token's digest: another token of the name ends the session.
-fn issue(guard: &Guard, token: &KnownToken, until: i64) -> String {
-    let signed = signed(token, until);
-    let name = URL_SAFE_NO_PAD.encode(&token.caller.name);
-    format!("{name}.{until}.{}", URL_SAFE_NO_PAD.encode(hmac::sign(&guard.key, &signed)))
+/// Sessions that were ended before their time: the end that they would have had, by what is signed.
+#[derive(Debug, Default)]
+pub(super) struct Ended(Mutex<BTreeMap<String, i64>>);
+
+impl Ended {
+    fn add(&self, session: &str, until: i64) {
+        let mut ended = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Utc::now().timestamp();
+        ended.retain(|_, until| *until > now);
+        // Only who has a token fills this; the one that ends first is the least loss.
+        if ended.len() >= MOST_ENDED
+            && let Some(first) = ended.iter().min_by_key(|(_, until)| **until).map(|(session, _)| session.clone())
+        {
+            ended.remove(&first);
+        }
+        ended.insert(session.to_owned(), until);
+    }
+
+    fn has(&self, session: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(session)
+    }
 }
 
-fn signed(token: &KnownToken, until: i64) -> Vec<u8> {
-    let head = format!("session\0{}\0{until}\0", token.caller.name);
+/// A session as its cookie says it: name, end, a number of its own, signature.
+struct Session {
+    name: String,
+    until: i64,
+    number: String,
+    signature: Vec<u8>,
+}
+
+impl Session {
+    fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(4, '.');
+        let name = String::from_utf8(URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()?;
+        let until = parts.next()?.parse().ok()?;
+        let number = parts.next()?.to_owned();
+        Some(Self { name, until, number, signature: URL_SAFE_NO_PAD.decode(parts.next()?).ok()? })
+    }
+}
+
+/// A new session. The signature covers the token's digest: another token of the name ends the session.
+fn issue(guard: &Guard, token: &KnownToken, until: i64) -> Option<String> {
+    let mut number = [0; 12];
+    rand::fill(&mut number).ok()?;
+    let number = URL_SAFE_NO_PAD.encode(number);
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&guard.key, &signed(token, until, &number)));
+    Some(format!("{}.{until}.{number}.{signature}", URL_SAFE_NO_PAD.encode(&token.caller.name)))
+}
+
+fn signed(token: &KnownToken, until: i64, number: &str) -> Vec<u8> {
+    let head = format!("session\0{}\0{until}\0{number}\0", token.caller.name);
     [head.as_bytes(), &token.digest].concat()
 }
 
-/// Whose session a request brings, and what its changes must bring beside it.
-pub(super) fn read(server: &Server, headers: &HeaderMap) -> Option<(Caller, String)> {
-    let jar = CookieJar::from_headers(headers);
-    let session = jar.get(COOKIE)?.value();
-    let mut parts = session.splitn(3, '.');
-    let name = String::from_utf8(URL_SAFE_NO_PAD.decode(parts.next()?).ok()?).ok()?;
-    let until: i64 = parts.next()?.parse().ok()?;
-    let signature = URL_SAFE_NO_PAD.decode(parts.next()?).ok()?;
+/// The session that a request brings, if any.
+pub(super) fn of(headers: &HeaderMap) -> Option<String> {
+    CookieJar::from_headers(headers).get(COOKIE).map(|cookie| cookie.value().to_owned())
+}
+
+/// Whose session this is, while it lasts.
+pub(super) fn caller(server: &Server, session: &str) -> Option<Caller> {
+    let parsed = Session::parse(session)?;
     let guard = &server.guard;
-    let caller = guard.named(server, &name, |token| {
-        hmac::verify(&guard.key, &signed(token, until), &signature).ok().map(|()| token.caller.clone())
+    let caller = guard.named(server, &parsed.name, |token| {
+        let signed = signed(token, parsed.until, &parsed.number);
+        hmac::verify(&guard.key, &signed, &parsed.signature).ok().map(|()| token.caller.clone())
     })??;
-    (until > Utc::now().timestamp()).then(|| (caller, csrf(guard, session)))
+    (parsed.until > Utc::now().timestamp() && !guard.ended.has(&parsed.number)).then_some(caller)
 }
 
 /// The page. It needs no script.
@@ -96,6 +146,8 @@ autocomplete=\"current-password\" required autofocus></p>\
 pub(super) async fn login(State(server): State<Server>, request: Request) -> Response {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let by_form = kind.starts_with("application/x-www-form-urlencoded");
+    // A program that sends a form wants an answer that it can read.
+    let by_page = by_form && auth::wants_a_page(request.headers());
     let token = if by_form {
         match Form::<Login>::from_request(request, &()).await {
             Ok(Form(login)) => Some(login.token),
@@ -124,7 +176,7 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
         }
         // Slows whoever guesses, and only him: right tokens don't come by here.
         let Ok(_slowed) = guard.slowed.try_acquire() else {
-            if by_form {
+            if by_page {
                 return page_again(StatusCode::TOO_MANY_REQUESTS, "Too many wrong logins. Try again in a second.");
             }
             return Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many", "too many wrong logins")
@@ -133,10 +185,13 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
         };
         tokio::time::sleep(SLOW).await;
         tracing::warn!("a login with a wrong token was refused");
-        if by_form {
+        if by_page {
             return page_again(StatusCode::UNAUTHORIZED, "That token is not valid.");
         }
         return Problem::unauthorized().into_response();
+    };
+    let Some(session) = session else {
+        return Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response();
     };
     tracing::info!(caller = caller.name, "logged in");
     let csrf = csrf(guard, &session);
@@ -148,9 +203,16 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
     with_cookie(&server, answer, &session, LASTS)
 }
 
-/// Ends the session of this browser.
+/// Ends the session of this browser, here as well as there.
 #[utoipa::path(post, path = "/logout", tag = "session", responses((status = 303, description = "Logged out.")))]
-pub(super) async fn logout(State(server): State<Server>) -> Response {
+pub(super) async fn logout(State(server): State<Server>, headers: HeaderMap) -> Response {
+    if let Some(session) = of(&headers)
+        && let Some(caller) = caller(&server, &session)
+        && let Some(parsed) = Session::parse(&session)
+    {
+        server.guard.ended.add(&parsed.number, parsed.until);
+        tracing::info!(caller = caller.name, "logged out");
+    }
     with_cookie(&server, Redirect::to("/login").into_response(), "", 0)
 }
 

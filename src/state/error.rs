@@ -37,6 +37,8 @@ pub enum StateErrorKind {
     Busy,
     /// No right to read or write `data_dir`.
     Denied,
+    /// Root asks for what is another user's.
+    Foreign,
     /// The database file is damaged.
     Damaged,
     /// A fault of Herald's own.
@@ -73,7 +75,9 @@ impl StateError {
             StateErrorKind::Newer => "state_newer",
             StateErrorKind::DiskFull => "disk_full",
             StateErrorKind::Busy => "busy",
-            StateErrorKind::Denied | StateErrorKind::Damaged | StateErrorKind::Internal => "internal",
+            StateErrorKind::Denied | StateErrorKind::Foreign | StateErrorKind::Damaged | StateErrorKind::Internal => {
+                "internal"
+            }
         }
     }
 
@@ -86,6 +90,9 @@ impl StateError {
             StateErrorKind::DiskFull => "make space under `service.data_dir`, then publish again",
             StateErrorKind::Busy => "wait for the other herald process on this `service.data_dir`, then try again",
             StateErrorKind::Denied => "give the user that runs herald the right to read and write `service.data_dir`",
+            StateErrorKind::Foreign => {
+                "run it as that user: what root leaves in `service.data_dir`, the service can't open; under systemd, see Commands beside the service in docs/operations.md"
+            }
             StateErrorKind::Damaged => "restore `service.data_dir` from a backup",
             StateErrorKind::Internal => "report this as a bug",
         }

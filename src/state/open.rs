@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -41,6 +41,7 @@ impl State {
     /// `state_newer` when a newer version wrote it, which is then left as it is; `disk_full`; else `internal`.
     pub async fn open(data_dir: &Path) -> Result<Self, StateError> {
         create_folder(data_dir)?;
+        refuse_root(data_dir, rustix::process::geteuid().as_raw())?;
         // SQLite's own locks don't cover the switch to WAL nor the reading of the migrations' table.
         let _guard = lock_for_opening(data_dir).await?;
         let path = data_dir.join(FILE_NAME);
@@ -148,6 +149,17 @@ async fn lock_for_opening(data_dir: &Path) -> Result<File, StateError> {
     }
 }
 
+/// Who is root could use a state that is another's, and would leave files in its folder that the other can't open.
+fn refuse_root(data_dir: &Path, user: u32) -> Result<(), StateError> {
+    match fs::metadata(data_dir.join(FILE_NAME)) {
+        Ok(file) if user == 0 && file.uid() != 0 => Err(StateError::new(
+            StateErrorKind::Foreign,
+            format!("the state in {} belongs to user {}", data_dir.display(), file.uid()),
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// Creates `data_dir` for its owner alone. A folder that was there before keeps its mode: it may be a mount
 /// point that an operator has set up.
 fn create_folder(data_dir: &Path) -> Result<(), StateError> {
@@ -181,8 +193,25 @@ fn create_file(path: &Path) -> Result<(), StateError> {
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use super::{FILE_NAME, State};
+    use super::{FILE_NAME, State, refuse_root};
     use crate::{publish::Failure, state::StateErrorKind};
+
+    #[test]
+    fn root_leaves_the_state_of_another_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(refuse_root(folder.path(), 0), Ok(()), "there is none yet");
+        std::fs::write(folder.path().join(FILE_NAME), "").unwrap();
+        // Only root can give a file away; whoever runs this, it is told apart from root's.
+        let owner = std::os::unix::fs::MetadataExt::uid(&folder.path().metadata().unwrap());
+        if owner == 0 {
+            std::os::unix::fs::chown(folder.path().join(FILE_NAME), Some(10_001), None).unwrap();
+        }
+        let refused = refuse_root(folder.path(), 0).unwrap_err();
+        assert!(refused.to_string().contains("belongs to user "), "{refused}");
+        let failure = Failure::from(refused);
+        assert!(failure.remedy.contains("as that user") && !failure.retryable, "{failure:?}");
+        assert_eq!(refuse_root(folder.path(), 10_001), Ok(()));
+    }
 
     #[tokio::test]
     async fn a_new_folder_is_closed_to_others() {

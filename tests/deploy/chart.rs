@@ -116,6 +116,41 @@ fn one_pod_without_rights_on_a_root_that_nobody_writes_to() {
 }
 
 #[test]
+fn a_service_that_speaks_tls_is_asked_so() {
+    let tls = json!({ "cert": "/tls/tls.crt", "key": "/tls/tls.key" });
+    let own = json!({ "secrets": { "token": "t" }, "existingConfigMap": "mine", "service": { "tls": true } });
+    let given = json!({
+        "secrets": { "token": "t", "metricsToken": "m" }, "config": { "service": { "http": { "tls": tls } } },
+        "serviceMonitor": { "enabled": true, "tlsConfig": { "serverName": "herald" } },
+    });
+    for (values, scheme) in [(&json!({ "secrets": { "token": "t" } }), "HTTP"), (&own, "HTTPS"), (&given, "HTTPS")] {
+        let rendered = sound(values);
+        let container = &of_kind(&rendered, "StatefulSet")[0]["spec"]["template"]["spec"]["containers"][0];
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            assert_eq!(container[probe]["httpGet"]["scheme"], scheme, "{probe}");
+        }
+    }
+    let rendered = sound(&given);
+    let endpoint = &of_kind(&rendered, "ServiceMonitor")[0]["spec"]["endpoints"][0];
+    assert_eq!((&endpoint["scheme"], &endpoint["tlsConfig"]["serverName"]), (&json!("https"), &json!("herald")));
+}
+
+#[test]
+fn security_contexts_and_runbooks_are_values() {
+    let rendered = sound(&json!({
+        "secrets": { "token": "t" }, "podSecurityContext": { "runAsUser": null, "runAsGroup": null, "fsGroup": null },
+        "prometheusRule": { "enabled": true, "runbooks": "https://wiki.example.com/herald" },
+    }));
+    let context = &of_kind(&rendered, "StatefulSet")[0]["spec"]["template"]["spec"]["securityContext"];
+    assert_eq!((context.get("runAsUser"), &context["runAsNonRoot"]), (None, &json!(true)));
+    let rules = of_kind(&rendered, "PrometheusRule")[0].to_string();
+    assert!(
+        rules.contains("https://wiki.example.com/herald#heralddown") && !rules.contains("docs/operations.md"),
+        "{rules}"
+    );
+}
+
+#[test]
 fn what_restarts_the_pod_is_a_changed_secret_and_a_changed_config_only_where_asked() {
     let annotations = |values: Value| {
         sound(&values)["objects"].as_array().unwrap().iter().find(|object| object["kind"] == "StatefulSet").unwrap()["spec"]

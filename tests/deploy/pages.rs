@@ -106,8 +106,13 @@ fn a_health_check_tells_a_living_service_from_a_sick_and_a_missing_one() {
             healthz.respond_with(ResponseTemplate::new(status)).mount(&server).await;
         });
     };
-    // No activation: what is asked for is the address alone.
-    let home = Home::new(&format!("service: {{ http: {{ listen: \"{}\" }} }}\n", server.address()));
+    // Broken: what is asked for is the data folder alone.
+    let home = Home::new("service: { data_dir: data, no_such_key: 1 }\nactivations: { a: { segment: none } }\n");
+    std::fs::create_dir(home.path("data")).unwrap();
+    let note = |scheme: &str| {
+        let note = serde_json::json!({ "scheme": scheme, "address": server.address() });
+        std::fs::write(home.path("data/listens.json"), note.to_string()).unwrap();
+    };
     // A proxy that nobody serves: it must not be asked.
     let check = |arguments: &[&str]| {
         let mut command = home.command(arguments);
@@ -115,6 +120,10 @@ fn a_health_check_tells_a_living_service_from_a_sick_and_a_missing_one() {
         command.output().unwrap().status.code()
     };
     answer(200);
+    assert_eq!(check(&["healthcheck"]), Some(1), "none listens");
+    note("https");
+    assert_eq!(check(&["healthcheck"]), Some(1), "it does not speak TLS");
+    note("http");
     assert_eq!(check(&["healthcheck"]), Some(0));
     assert_eq!(check(&["healthcheck", "--url", &format!("{}/", server.uri())]), Some(0));
     for status in [503, 404, 302] {

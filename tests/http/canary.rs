@@ -13,7 +13,7 @@ use crate::{service::until, support::Home};
 
 /// `herald run`; killed when dropped.
 pub(super) struct Run {
-    child: Child,
+    pub(super) child: Child,
     log: std::path::PathBuf,
     pub(super) base: String,
 }

@@ -59,7 +59,9 @@ async fn the_service_answers_as_it_is_described_whatever_is_asked() {
         .args(["--url", &run.base, "--max-examples", "8", "--seed", "1", "--workers", "1", "--no-color"])
         .args(["--phases", "coverage,fuzzing", "--continue-on-failure", "--max-time", "15"])
         .args(["--suppress-health-check", "all", "--request-timeout", "20", "--generation-database", "none"])
-        .args(["--checks", CHECKS]);
+        .args(["--checks", CHECKS])
+        // It does not end.
+        .args(["--exclude-path", "/v1/events"]);
     let ran = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let (said, failed) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{said}\n{failed}");

@@ -4,10 +4,12 @@ mod admission;
 mod by_file;
 mod bytes;
 mod canary;
+mod connections;
 mod described;
 mod lists;
 mod routes;
 mod sessions;
+mod stopping;
 mod tls;
 
 use std::net::SocketAddr;

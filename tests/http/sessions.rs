@@ -41,9 +41,16 @@ async fn a_session_may_what_its_token_may_and_changes_need_the_word_of_the_page(
     let paused = site.send("POST", "/v1/activations/a/pause", &headers, None).await;
     assert_eq!((paused.status, &paused.json()["state"]), (202, &json!("paused")));
 
+    let again = site.send("POST", "/login", &[JSON], Some(&login)).await;
+    let other = again.header("set-cookie").split(';').next().unwrap();
+    assert_ne!(other, cookie, "each login is a session of its own");
     let out = site.send("POST", "/logout", &[("cookie", cookie)], None).await;
     assert_eq!((out.status, out.header("location")), (303, "/login"));
     assert!(out.header("set-cookie").starts_with("herald_session=;") && out.header("set-cookie").contains("Max-Age=0"));
+    for (session, status) in [(cookie, 401), (other, 200)] {
+        assert_eq!(site.send("GET", "/v1/activations", &[("cookie", session)], None).await.status, status, "{session}");
+    }
+    let cookie = other;
     let foreign = [("origin", "https://example.com")];
     assert_eq!(site.send("POST", "/logout", &foreign, None).await.status, 403, "nobody else logs one out");
     assert_eq!(site.send("POST", "/login", &[JSON, foreign[0]], Some(&login)).await.status, 403);
@@ -67,7 +74,10 @@ async fn the_form_leads_to_the_dashboard_and_a_wrong_token_to_the_form_with_a_wo
     let reader = site.send("GET", "/v1/activations/a", &[("cookie", cookie)], None).await;
     assert_eq!(reader.status, 200);
 
-    let wrong = site.send("POST", "/login", &[FORM], Some("token=canary-guess")).await;
+    let program = site.send("POST", "/login", &[FORM], Some("token=canary-guess")).await;
+    assert_eq!((program.status, program.header("content-type")), (401, "application/problem+json"));
+    let wrong =
+        site.send("POST", "/login", &[FORM, ("accept", "text/html,*/*;q=0.8")], Some("token=canary-guess")).await;
     assert_eq!(wrong.status, 401);
     assert!(wrong.header("content-type").starts_with("text/html"), "{wrong:?}");
     assert!(wrong.body.contains("role=\"alert\"") && wrong.body.contains("type=\"password\""), "{wrong:?}");
@@ -86,6 +96,43 @@ async fn the_form_leads_to_the_dashboard_and_a_wrong_token_to_the_form_with_a_wo
     }
     let large = format!("token={}", "x".repeat(2 << 20));
     assert_eq!(site.send("POST", "/login", &[FORM], Some(&large)).await.status, 413);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_heard_ends_with_the_session_and_with_the_token() {
+    let config = with("", &[("a", "target: out")]);
+    let site = Site::start(home(&config)).await;
+    let login = site.send("POST", "/login", &[JSON], Some(&format!("{{\"token\":\"{READER}\"}}"))).await;
+    let cookie = login.header("set-cookie").split(';').next().unwrap().to_owned();
+    let bearer = format!("Bearer {READER}");
+    let listen = async |header: (&str, &str)| {
+        let url = format!("http://{}/v1/events?progress=true", site.address);
+        let answer = site.client.get(url).header(header.0, header.1).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{header:?}");
+        answer
+    };
+    let ends = async |answer: reqwest::Response| {
+        tokio::time::timeout(std::time::Duration::from_secs(20), answer.bytes()).await.is_ok()
+    };
+    let (by_session, by_token) = (listen(("cookie", &cookie)).await, listen(("authorization", &bearer)).await);
+    assert_eq!(site.send("POST", "/logout", &[("cookie", &cookie)], None).await.status, 303);
+    assert!(ends(by_session).await, "the session is over");
+    let other = listen(("authorization", &format!("Bearer {ADMIN}"))).await;
+    site.home.configure(&config.replace(READER, "another-token"));
+    assert_eq!(site.ask(ADMIN, "POST", "/v1/reload", None).await.status, 200);
+    assert!(ends(by_token).await, "the token is taken away");
+    let mut other = other;
+    assert!(other.chunk().await.unwrap().is_some_and(|heard| !heard.is_empty()), "others hear on");
+    let wrong = site.ask(ADMIN, "GET", "/v1/events?progress=yes", None).await;
+    assert_eq!(wrong.status, 422);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cookies_are_for_tls_alone_where_a_proxy_speaks_it() {
+    let http = ", url: \"https://herald.example.com\"";
+    let site = Site::idle(home(&with(http, &[("a", "target: out")]))).await;
+    let login = site.send("POST", "/login", &[JSON], Some(&format!("{{\"token\":\"{READER}\"}}"))).await;
+    assert!(login.header("set-cookie").contains("; Secure"), "{login:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

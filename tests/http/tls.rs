@@ -9,7 +9,7 @@ use super::{READER, Site, home, with};
 use crate::service::until;
 
 /// A certificate for `localhost` and its key, made by the command line of OpenSSL.
-fn certificate(folder: &Path) -> Vec<u8> {
+pub(super) fn certificate(folder: &Path) -> Vec<u8> {
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     let made = Command::new("openssl")
         .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])

@@ -20,7 +20,7 @@ use arc_swap::ArcSwap;
 use futures::StreamExt;
 use herald::{
     config,
-    control::{Caller, Control},
+    control::{Caller, Control, Watched},
     publish::{Publisher, Receipt, Status},
     schedule::{Load, Publishing, Service, Settings, SystemClock},
     state::State,
@@ -93,6 +93,7 @@ impl Live {
     /// With nothing that runs publishes yet.
     pub(crate) async fn idle(home: &Home) -> Self {
         let path = home.path("herald.yaml");
+        let watched = Watched::of(&path);
         let config = Arc::new(config::load(&path).unwrap());
         let publisher = Publisher::open(Arc::clone(&config)).await.unwrap();
         publisher.in_force().await.unwrap();
@@ -103,7 +104,7 @@ impl Live {
         let settings = Settings { grace: Duration::ZERO, ..Settings::default() };
         let service = Service::new(&config, runner, Arc::new(SystemClock), settings).await.unwrap();
         let stop = CancellationToken::new();
-        let (control, task) = Control::start(path, publisher, service.scheduler(), stop.clone()).await.unwrap();
+        let (control, task) = Control::start(watched, publisher, service.scheduler(), stop.clone()).await.unwrap();
         let load = service.load();
         Self { control, load, stop, service: Some(service), running: vec![task] }
     }

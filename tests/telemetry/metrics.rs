@@ -61,7 +61,7 @@ async fn every_metric_is_moved_by_what_it_tells_of() {
     let alerts = alerts::start(&live.control, &metrics);
     let scrape = Scrape::of(metrics.clone());
     let server = Server::new(live.control.clone(), Hub::new(), scrape, live.stop.clone()).unwrap();
-    let (address, answering) = http::serve(server).await.unwrap();
+    let (address, answering) = http::serve(server.clone()).await.unwrap();
     let get = async || reqwest::get(format!("http://{address}/metrics")).await.unwrap().text().await.unwrap();
     assert!(get().await.contains("herald_dead_letters{activation=\"events\"} 0\n"), "a live one without any shows 0");
 
@@ -112,5 +112,6 @@ async fn every_metric_is_moved_by_what_it_tells_of() {
     assert!(!text.contains("herald_freshness_seconds{activation=\"few\"}"), "{text}");
     live.end().await;
     alerts.end().await;
+    server.close();
     answering.await.unwrap();
 }

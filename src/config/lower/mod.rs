@@ -170,8 +170,7 @@ impl Lowering<'_> {
 
     /// A path as it is from everywhere: relative ones start at the file that names them.
     fn local_path(&self, at: &str, path: &str) -> PathBuf {
-        let joined = self.folder(at).join(path);
-        std::path::absolute(&joined).unwrap_or(joined)
+        absolute(&self.folder(at), path)
     }
 
     /// The folder of the file that a value stands in.
@@ -199,6 +198,12 @@ impl Lowering<'_> {
         self.names.tables = known;
         if found { tables.get(name) } else { None }
     }
+}
+
+/// A path that starts at a folder, as it is from everywhere.
+pub(super) fn absolute(folder: &Path, path: &str) -> PathBuf {
+    let joined = folder.join(path);
+    std::path::absolute(&joined).unwrap_or(joined)
 }
 
 /// The problem of two keys that do not go together; kept here so that all say it alike.

@@ -182,7 +182,7 @@ pub(in crate::config) fn is_loopback(listen: &str) -> Option<bool> {
 }
 
 /// `herald-data` in the folder that holds the config file or folder.
-fn beside(path: &Path) -> std::path::PathBuf {
+pub(in crate::config) fn beside(path: &Path) -> std::path::PathBuf {
     let absolute =
         std::fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned());
     absolute.parent().unwrap_or(&absolute).join("herald-data")

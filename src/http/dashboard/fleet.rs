@@ -26,7 +26,7 @@ const SHOWN: u32 = 20;
 
 /// Which activations are shown.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Wanted {
+pub(in crate::http) struct Wanted {
     /// A part of the name, segment or target.
     #[serde(default)]
     q: String,
@@ -48,7 +48,13 @@ struct Row<'a> {
     freshness: Option<u64>,
 }
 
-pub(super) async fn page(
+/// The dashboard: all activations, those that need somebody first.
+#[utoipa::path(get, path = "/", tag = "dashboard",
+    params(("q" = Option<String>, Query, description = "A part of a name, segment or target."),
+        ("state" = Option<String>, Query, description = "A word of the dashboard for how an activation is."),
+        ("only" = Option<String>, Query, description = "Names, with commas between.")),
+    responses((status = 200, description = "A page.", body = String, content_type = "text/html")))]
+pub(in crate::http) async fn page(
     State(server): State<Server>,
     Extension(visitor): Extension<Visitor>,
     Query(wanted): Query<Wanted>,

@@ -9,7 +9,7 @@ mod assets;
 mod charts;
 mod definition;
 mod deletion;
-mod fleet;
+pub(super) mod fleet;
 mod funnel;
 mod health;
 mod layout;
@@ -29,7 +29,6 @@ use crate::{publish::PublishError, state::StateError, withheld::without};
 
 pub(super) fn routes() -> Router<Server> {
     Router::new()
-        .route("/", get(fleet::page))
         .route("/activations/{name}", get(activation::page))
         .route("/activations/{name}/deletion", get(deletion::fragment))
         .route("/publishes/{id}", get(publish::page))

@@ -160,7 +160,7 @@ impl Observer for Hub {
                     total: *total,
                 };
                 self.told().stages.insert(stage.activation.clone(), stage.clone());
-                self.send("progress", &stage);
+                self.send(super::PROGRESS, &stage);
             }
             Event::Phase { .. } | Event::Retried { .. } => {}
         }

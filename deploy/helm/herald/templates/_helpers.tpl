@@ -35,3 +35,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "herald.secret" -}}
 {{- default (include "herald.fullname" .) .Values.secrets.existing }}
 {{- end }}
+
+{{/* Whether the config makes the service speak TLS. A config of your own says it by `service.tls`. */}}
+{{- define "herald.scheme" -}}
+{{- $http := dig "service" "http" (dict) .Values.config -}}
+{{- if or .Values.service.tls $http.tls }}HTTPS{{ else }}HTTP{{ end -}}
+{{- end }}

@@ -94,7 +94,7 @@ document.documentElement.classList.add("scripted");
   const concerns = (event) => page.shows === "fleet" || event.activation === page.activation || event.name === page.activation;
   const count = (number) => number.toLocaleString("en-US");
   if (page.shows && "EventSource" in window) {
-    const events = new EventSource("/v1/events");
+    const events = new EventSource("/v1/events?progress=true");
     let lost = false;
     events.onopen = () => {
       live.textContent = "Live"; live.className = "live on";
