@@ -1,8 +1,8 @@
 //! A config takes the place of another: all of it, or nothing.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
-use super::{Changes, Refusal, Refused};
+use super::{Caller, Changes, Control, Refusal, Refused};
 use crate::{
     config::{self, Code, Config, Part, Problems, Rule},
     publish::{Failure, Publisher, Vanished},
@@ -12,6 +12,59 @@ use crate::{
 
 /// Keys of `service` that are read at the start alone.
 const AT_START: [&str; 5] = ["data_dir", "encryption_key", "state", "engine", "concurrency"];
+
+impl Control {
+    /// Reads the config again and takes it in force: all of it, or, where anything is wrong, nothing.
+    ///
+    /// # Errors
+    /// [`Refused::Config`] with all that is wrong, or with what would be torn down beyond `max_teardowns_per_reload`.
+    pub async fn reload(&self, caller: &Caller) -> Result<Changes, Refusal> {
+        let _turn = self.0.turn.lock().await;
+        let reloaded = Box::pin(self.take_in(caller)).await;
+        match &reloaded {
+            Ok(changes) => log(changes, &caller.name),
+            Err(refusal) => log_refusal(refusal, &caller.name),
+        }
+        self.0.reloads.send_modify(|reloads| {
+            reloads.last_refused = reloaded.is_err();
+            if reloads.last_refused {
+                reloads.refused += 1;
+            } else {
+                reloads.done += 1;
+            }
+        });
+        reloaded
+    }
+
+    async fn take_in(&self, caller: &Caller) -> Result<Changes, Refusal> {
+        let before = self.publisher();
+        let config = Arc::new(read(&self.0.path, before.resolver()).await?);
+        if config.service.http.tokens.is_empty() && !config::is_loopback(&self.0.listen) {
+            let message = format!(
+                "without tokens everybody who reaches {} could do everything: nothing was changed",
+                self.0.listen
+            );
+            let remedy = "leave a token in `service.http.tokens`, or restart the service with another `listen`";
+            return Err(Refusal::new(Refused::Config, message).code("tokens_needed").remedy(remedy));
+        }
+        let changes = changes(before.config(), &config);
+        let publisher = before.with(Arc::clone(&config));
+        let Departures { vanished } = Departures::of(&publisher).await?;
+        let histories = histories(publisher.state(), &changes.added).await?;
+        let detail = format!(
+            "{} added, {} changed, {} removed",
+            changes.added.len(),
+            changes.changed.len(),
+            changes.removed.len()
+        );
+        self.audit(caller, "reload", None, Some(detail)).await?;
+        publisher.in_force().await?;
+        self.0.publisher.store(Arc::new(publisher.tearing_down(vanished)));
+        self.0.scheduler.reload(config, histories).await;
+        self.resume_teardowns(caller).await?;
+        Ok(changes)
+    }
+}
 
 /// All that is wrong with a config, but for sources that can't be read now: those stop only the activations that need them.
 pub(crate) async fn faults(resolver: &Resolver, config: &Config) -> Problems {
@@ -57,7 +110,7 @@ impl Departures {
 }
 
 /// What a config says otherwise than the one before.
-pub(super) fn changes(before: &Config, after: &Config) -> Changes {
+fn changes(before: &Config, after: &Config) -> Changes {
     let mut changes = Changes::default();
     for name in after.activations.keys() {
         if !before.activations.contains_key(name) {
@@ -116,7 +169,7 @@ fn of_rule(config: &Config, rule: &Rule, entries: &mut Vec<String>) {
 }
 
 /// Reads a config from disk.
-pub(super) async fn read(path: &std::path::Path, resolver: &Resolver) -> Result<Config, Refusal> {
+async fn read(path: &std::path::Path, resolver: &Resolver) -> Result<Config, Refusal> {
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || config::load(&path)).await;
     let config = read.map_err(|error| Refusal::from(crate::publish::code::internal(error)))?;
@@ -136,7 +189,7 @@ fn refused(problems: Problems) -> Refusal {
 }
 
 /// What activations that are new did last.
-pub(super) async fn histories(state: &State, added: &[String]) -> Result<HashMap<String, History>, Failure> {
+async fn histories(state: &State, added: &[String]) -> Result<HashMap<String, History>, Failure> {
     let mut histories = HashMap::new();
     for name in added {
         histories.insert(name.clone(), state.history(name).await?);
@@ -145,7 +198,7 @@ pub(super) async fn histories(state: &State, added: &[String]) -> Result<HashMap
 }
 
 /// Logs what a reload changed.
-pub(super) fn log(changes: &Changes, caller: &str) {
+fn log(changes: &Changes, caller: &str) {
     tracing::info!(
         caller,
         added = changes.added.join(" "),
@@ -157,7 +210,7 @@ pub(super) fn log(changes: &Changes, caller: &str) {
 }
 
 /// Logs why a reload changed nothing.
-pub(super) fn log_refusal(refusal: &Refusal, caller: &str) {
+fn log_refusal(refusal: &Refusal, caller: &str) {
     tracing::error!(caller, code = refusal.code, "the config is not taken in force: {}", refusal.message);
     for problem in refusal.problems.iter().flat_map(Problems::iter) {
         tracing::error!("{problem}");

@@ -7,34 +7,24 @@
 //!
 //! Killed anywhere, asked again it goes on: publishes whose objects are gone are on record as such, page by page.
 
-use std::{collections::HashSet, fs};
+use std::collections::HashSet;
 
 use herald_destinations::contract::{Mode, Retries, Visibility};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, crash,
     decision::Decision,
-    place::location,
     publisher::deleted,
     recovery,
     removal::{NAMED, PAGE, Removal, mark, paths_of},
     run::status_of,
+    site::Site,
 };
 use crate::{
     config::{Activation, OnDelete, Target},
-    state::{ActivationState, Deposit, DepositsOf, NewPublish, PlaceRow},
+    state::{DepositsOf, NewPublish, PlaceRow},
 };
-
-/// A place that is torn down.
-pub(super) struct Site {
-    pub(super) identity: String,
-    /// Whether publishes whose place nobody noted are taken to be there.
-    pub(super) unplaced: bool,
-    /// The snapshot of what it holds.
-    pub(super) pointer: Option<serde_json::Value>,
-}
 
 /// Who watches a teardown, and may stop it.
 #[derive(Clone, Copy)]
@@ -327,96 +317,6 @@ impl Publisher {
         self.state.end_teardown(&receipt, Some(&site.identity)).await?;
         Ok(receipt)
     }
-
-    /// Lets a deleted activation live again; its next publish is a first one. One whose teardown stopped half-way does
-    /// not: its snapshot names members that were taken back, who would never be added again.
-    ///
-    /// # Errors
-    /// An unknown activation, one whose teardown is not done, or a state that can't be written.
-    pub async fn recreate(&self, name: &str) -> Result<(), PublishError> {
-        self.activation(name)?;
-        match self.state.revive(name).await.map_err(Failure::from)? {
-            true => Ok(()),
-            false => Err(still_deleting(name).into()),
-        }
-    }
-
-    /// Whether it can live again, to be known before it is told of.
-    ///
-    /// # Errors
-    /// Unknown activation, one that is being deleted, or a state that can't be read.
-    pub async fn may_recreate(&self, name: &str) -> Result<(), PublishError> {
-        self.activation(name)?;
-        if self.state.activation_state(name).await.map_err(Failure::from)? == ActivationState::Deleting {
-            return Err(still_deleting(name).into());
-        }
-        Ok(())
-    }
-}
-
-fn still_deleting(name: &str) -> Failure {
-    Failure {
-        code: "deleting".into(),
-        message: format!("`{name}` is being deleted, and not all of it is taken back"),
-        remedy: format!("`herald delete {name}` goes on where it stopped; then it can live again"),
-        retryable: false,
-    }
-}
-
-impl Removal<'_> {
-    /// Removes all that an activation has at the place, newest publish first, page by page on record. What the activation
-    /// has standing at `current`, the place that it goes to, stays, if that is another one by name alone.
-    async fn all(&mut self, name: &str, site: &Site, current: &str) -> Result<(), Failure> {
-        let mut before = None;
-        loop {
-            let mut page = self.publisher.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            before = Some(last.number);
-            page.retain(|deposit| site.has(deposit));
-            if page.is_empty() {
-                continue;
-            }
-            // Others may have published meanwhile.
-            self.spared = self.publisher.objects_of_others(name).await?;
-            if site.identity != current {
-                self.spared.extend(self.publisher.standing_at(name, current, current).await?);
-                if is_same_folder(&site.identity, current) {
-                    self.spared.extend(self.publisher.standing_at(name, current, &site.identity).await?);
-                }
-            }
-            let gone: Vec<Uuid> = self.publishes(&page).await?;
-            self.publisher.state.gone(&gone, None).await?;
-        }
-    }
-
-    /// Counts as left what stands at the place and was not asked to go.
-    async fn count_unasked(&mut self, name: &str, site: &Site) -> Result<(), Failure> {
-        let mut before = None;
-        loop {
-            let page = self.publisher.state.deposits(DepositsOf::Activation(name), before, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(()) };
-            before = Some(last.number);
-            for path in page.iter().filter(|deposit| site.has(deposit)).flat_map(paths_of) {
-                let mark = mark(self.identity, path);
-                if !self.spared.contains(&mark) && self.asked.insert(mark) {
-                    self.taken.left += 1;
-                }
-            }
-        }
-    }
-}
-
-impl Site {
-    /// Whether a publish went there.
-    fn has(&self, deposit: &Deposit) -> bool {
-        deposit.place.as_deref().map_or(self.unplaced, |place| place == self.identity)
-    }
-}
-
-/// Whether two places are one folder of this machine that is named in two ways, such as by a link.
-fn is_same_folder(one: &str, other: &str) -> bool {
-    let real = |identity| location(identity).strip_prefix("local local ").and_then(|path| fs::canonicalize(path).ok());
-    real(one).is_some_and(|one| real(other) == Some(one))
 }
 
 /// Adds what became of the objects of a place.

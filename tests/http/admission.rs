@@ -117,6 +117,15 @@ async fn without_tokens_other_names_of_this_machine_and_pages_of_other_sites_are
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deletion_would_take_back_is_shown_to_those_who_may_delete() {
+    let site = Site::idle(home(&with("", &[("a", "target: out")]))).await;
+    for (token, status) in [(READER, 403), (PUBLISHER, 403), (ADMIN, 200)] {
+        assert_eq!(site.ask(token, "GET", "/activations/a/deletion", None).await.status, status, "{token}");
+        assert_eq!(site.ask(token, "GET", "/activations/a", None).await.status, 200, "{token}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_token_counts_from_the_reload_on_and_the_former_does_no_more() {
     let before = with("", &[("a", "target: out")]);
     let site = Site::start(home(&before)).await;

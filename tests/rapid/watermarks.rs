@@ -113,6 +113,34 @@ async fn after_the_definition_changed_everybody_is_looked_at_once() {
 }
 
 #[tokio::test]
+async fn who_is_named_after_the_definition_changed_hides_nobody_else() {
+    let home = home("", &[1, 2, 3], &[0, 0, 30]);
+    touched(&home, "a").await;
+    home.configure(&config("").replace("score: score", "points: score"));
+    assert_eq!(counts(&publish(&home, "a", Whom::Named(vec!["0".into()]), false).await), (1, 1));
+    assert_eq!(counts(&touched(&home, "a").await), (3, 2), "the others are looked at, and sent");
+}
+
+#[tokio::test]
+async fn who_comes_in_puts_another_out_of_a_segment_with_a_limit() {
+    let limited = |limit: &str| config("guards: { max_removed: 100% }").replace("where: score >= 0", limit);
+    for limit in [
+        "limit: { members: 2, order_by: score DESC }, where: score >= 0",
+        "sql: SELECT id FROM person ORDER BY score DESC LIMIT 2",
+        "sql: SELECT id FROM person WHERE score >= (SELECT avg(score) FROM person)",
+    ] {
+        let home = home("", &[1, 2, 3], &[0, 0, 0]);
+        home.configure(&limited(limit));
+        touched(&home, "a").await;
+        assert_eq!(home.held().keys().collect::<Vec<_>>(), ["1", "2"], "{limit}");
+        people(&home, &[9, 2, 3], minutes(&[60, 0, 0]));
+        let receipt = touched(&home, "a").await;
+        let alone = if limit.contains("avg") { vec!["0"] } else { vec!["0", "2"] };
+        assert_eq!(home.held().keys().collect::<Vec<_>>(), alone, "{limit}: {receipt:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_row_from_the_future_hides_none_of_those_that_follow() {
     let home = home("", &[1, 2, 3], &[0, 0, 0]);
     let year_2100 = (4_102_444_800_000 - NOON) / MINUTE;

@@ -32,6 +32,38 @@ async fn what_was_added_and_changed_takes_effect_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_token_of_a_service_that_others_reach_is_not_taken_away() {
+    let open = with("watch: false", &[("a", "")]);
+    let token = "listen: 0.0.0.0:0, tokens: [{ name: ops, token: some-token, scope: admin }]";
+    let home = home(&[("a", "")]);
+    home.configure(&open.replace("listen: 127.0.0.1:0", token));
+    let live = Live::start(&home).await;
+    // Well-formed in itself; the service goes on to listen where it does.
+    home.configure(&open);
+    let refusal = live.control.reload(&ops()).await.unwrap_err();
+    assert_eq!((refusal.refused, refusal.code.as_str()), (Refused::Config, "tokens_needed"));
+    assert_eq!(live.control.publisher().config().service.http.tokens.len(), 1, "nothing was changed");
+    live.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_under_a_former_name_ends_and_says_why() {
+    let home = home(&[("a", "")]);
+    home.publish(&["a"]);
+    let waiting = {
+        let live = Live::idle(&home).await;
+        live.control.trigger(&ops(), "a", Trigger::default(), None).await.unwrap()
+    };
+    home.configure(&with("watch: false", &[("b", "was: a")]));
+    home.publish(&["b"]);
+    let live = Live::start(&home).await;
+    let ended = live.ended(waiting.id).await;
+    assert_eq!(ended.status, Status::Cancelled);
+    assert!(ended.error.is_some_and(|error| error.message.contains("`a` is `b` now")));
+    live.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_config_with_errors_changes_nothing_and_says_all_of_them() {
     let home = home(&[("a", "")]);
     let live = Live::start(&home).await;

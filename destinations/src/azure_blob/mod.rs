@@ -13,6 +13,7 @@ mod client;
 mod config;
 mod connection;
 mod error;
+mod given;
 mod options;
 mod reveal;
 mod store;
