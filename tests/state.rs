@@ -217,7 +217,9 @@ async fn activations_are_paused_deleted_and_revived() {
     let mut teardown = state.queue(asked("gold")).await.unwrap();
     teardown.status = Status::Succeeded;
     teardown.finished_at = Some(Utc::now());
-    state.end_teardown(&teardown, None).await.unwrap();
+    assert!(!state.end_teardown(&teardown, None, Some(Purging::Here)).await.unwrap(), "it was decided otherwise");
+    assert_eq!(state.activation_state("gold").await.unwrap(), ActivationState::Deleting);
+    assert!(state.end_teardown(&teardown, None, Some(Purging::Nowhere)).await.unwrap());
     ended(&state, "silver", Status::Succeeded).await;
     let all = state.activations().await.unwrap();
     assert_eq!(

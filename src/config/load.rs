@@ -9,6 +9,7 @@ use super::{
     Code, Config, Places, Problem, Problems, discover, lower,
     merge::Merged,
     parse, schema, shapes,
+    source::Source,
     substitute::{self, Variables},
     suggest,
     tree::{Entry, Type},
@@ -64,8 +65,14 @@ pub fn survey(path: &Path) -> (Option<Config>, Problems) {
 pub fn data_dir(path: &Path) -> PathBuf {
     let mut ignored = Problems::new();
     let mut merged = Merged::default();
-    for root in discover::sources(path, &mut ignored).iter().filter_map(|source| parse::parse(source).ok()).flatten() {
-        merged.add(root, &mut ignored);
+    for source in discover::sources(path, &mut ignored) {
+        // Of a file that is broken somewhere, what stands above that.
+        let roots = parse::parse(&source).or_else(|problem| {
+            let above = problem.at.map_or(0, |at| at.line.saturating_sub(1));
+            let text: String = source.text.split_inclusive('\n').take(above).collect();
+            parse::parse(&Source::new(source.path.clone(), source.folder.clone(), text))
+        });
+        roots.into_iter().flatten().for_each(|root| merged.add(root, &mut ignored));
     }
     let given = merged.map("service").iter().find(|entry| entry.key == "data_dir").cloned();
     let Some(mut given) = given else { return lower::service::beside(path) };

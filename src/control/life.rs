@@ -3,7 +3,7 @@
 use super::{Caller, Control, Refusal, Refused, gone, refusal, teardown::Order};
 use crate::{
     config::OnDelete,
-    publish::{Failure, Receipt},
+    publish::{Failure, Receipt, Status},
     state::ActivationState,
 };
 
@@ -27,8 +27,8 @@ impl Control {
         Ok(())
     }
 
-    /// Begins the teardown of an activation; `None`: as its config says. Asked again, the one that is under way is shown, and
-    /// goes on as is asked now.
+    /// Begins the teardown of an activation; `None`: as its config says. Asked again, the one that is under way is shown,
+    /// unless it is to do something else by now.
     ///
     /// # Errors
     /// Unknown activation, one that is deleted, or a state that can't be written.
@@ -43,22 +43,32 @@ impl Control {
         let publisher = self.publisher();
         publisher.activation(activation).map_err(refusal)?;
         let state = publisher.state();
+        // What waits to be tried again is tried now.
+        let mut again = false;
         match state.activation_state(activation).await? {
             ActivationState::Deleted => return Err(gone(false)),
             ActivationState::Deleting => {
-                if on_delete.is_none()
-                    && let Some(receipt) = state.last_teardown(activation).await?
+                // Who asks for it wants it gone, also where the config has named it again since.
+                state.stays_deleted(activation).await?;
+                let flies = |receipt: &Receipt| matches!(receipt.status, Status::Queued | Status::Running);
+                if !publisher.decides_otherwise(activation, on_delete).await.map_err(refusal)?
+                    && let Some(receipt) = state.last_teardown(activation).await?.filter(flies)
                 {
                     self.order(activation, false).await?;
                     return Ok(receipt);
                 }
+                // It may have come to its end just now.
+                if state.activation_state(activation).await? != ActivationState::Deleting {
+                    return Err(gone(false));
+                }
+                again = true;
             }
             ActivationState::Active => {}
         }
         let decided = publisher.on_delete(activation, on_delete).await.map_err(refusal)?;
         self.audit(caller, "delete", Some(activation), Some(purge_or_keep(decided).to_owned())).await?;
         let receipt = publisher.ask_teardown(activation, on_delete).await.map_err(refusal)?;
-        self.order(activation, on_delete.is_some()).await?;
+        self.order(activation, again).await?;
         Ok(receipt)
     }
 

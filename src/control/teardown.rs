@@ -7,17 +7,20 @@ use arc_swap::ArcSwap;
 use tokio::{
     sync::{mpsc, watch},
     task::{Id, JoinSet},
+    time::error::Elapsed,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    publish::{PublishError, Publisher, Silent, Status},
+    publish::{PublishError, Publisher, Receipt, Silent, Status, code},
     state::ActivationState,
 };
 
 /// After a failure the next try waits this long, and twice as long each further time.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// What a try gets to stop by itself: it does not between two requests of a target that does not answer.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// A teardown that is on record, with what it purges.
 #[derive(Debug)]
@@ -82,15 +85,23 @@ async fn until_done(
     loop {
         decisions.mark_unchanged();
         let publisher = publisher.load_full();
+        // Somebody may have brought it to its end, or let it be; then it lives, or will, and is nobody's to take back.
+        let state = publisher.state().activation_state(&activation).await;
+        if state.is_ok_and(|state| state != ActivationState::Deleting) {
+            break;
+        }
         let this_try = stop.child_token();
         let mut trying = Box::pin(publisher.tear_down(&activation, None, &Silent, &this_try));
         let ended = tokio::select! {
             ended = &mut trying => ended,
+            () = stop.cancelled() => tokio::time::timeout(GRACE, &mut trying).await.unwrap_or_else(cut_short),
             _ = decisions.changed() => {
                 this_try.cancel();
-                trying.await
+                tokio::time::timeout(GRACE, &mut trying).await.unwrap_or_else(cut_short)
             }
         };
+        // One that was cut short gives its lock back; what it left is settled as that of a process that died.
+        drop(trying);
         match ended {
             Ok(receipt) if receipt.status == Status::Succeeded => {
                 tracing::info!(activation, publish = %receipt.id, "torn down");
@@ -109,6 +120,7 @@ async fn until_done(
                 }
             }
             Err(PublishError::Unknown(_)) => break,
+            Err(_) if this_try.is_cancelled() => {}
             Err(error) => tracing::error!(activation, %error, "a teardown could not begin; it is tried again"),
         }
         if this_try.is_cancelled() && !stop.is_cancelled() {
@@ -120,10 +132,9 @@ async fn until_done(
             () = tokio::time::sleep(pause) => {}
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
-        // Somebody may have brought it to its end, or let it be, by command.
-        let state = publisher.state().activation_state(&activation).await;
-        if state.is_ok_and(|state| state != ActivationState::Deleting) {
-            break;
-        }
     }
+}
+
+fn cut_short(_: Elapsed) -> Result<Receipt, PublishError> {
+    Err(PublishError::Failed(code::interrupted()))
 }

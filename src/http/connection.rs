@@ -7,7 +7,7 @@ use std::{
     io,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll, ready},
@@ -37,7 +37,7 @@ const MORE_THAN_PINGS: usize = 64 << 10;
 pub(super) struct Limits {
     /// At once; those past it are closed.
     pub(super) connections: usize,
-    /// Without a request under way.
+    /// Without a request, or a piece of an answer taken.
     pub(super) idle: Duration,
     /// Without the other side taking anything of what it is told.
     pub(super) stalled: Duration,
@@ -72,17 +72,58 @@ impl<S> Accept<TcpStream, S> for Bounded {
         let place = place.map_err(|_| io::Error::other("too many connections"));
         // Answers and events are small, and wanted at once.
         std::future::ready(place.and_then(|place| stream.set_nodelay(true).map(|()| place)).map(|place| {
-            let under_way = Arc::new(AtomicUsize::new(0));
+            let activity = Activity::new();
             let stream = Watched {
                 stream,
-                under_way: Arc::clone(&under_way),
+                activity: Arc::clone(&activity),
                 limits: self.limits,
-                idle: None,
+                look: None,
                 written: 0,
                 stalled: None,
             };
-            (stream, Held { service, under_way, _place: Arc::new(place) })
+            (stream, Held { service, activity, _place: Arc::new(place) })
         }))
+    }
+}
+
+/// What is under way over a connection.
+#[derive(Debug)]
+struct Activity {
+    /// Requests whose answer has not begun: their time is bounded elsewhere.
+    asked: AtomicUsize,
+    /// When something was asked, or a piece of an answer taken, last.
+    moved: Mutex<Instant>,
+}
+
+impl Activity {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { asked: AtomicUsize::new(0), moved: Mutex::new(Instant::now()) })
+    }
+
+    fn moves(&self) {
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn moved(&self) -> Instant {
+        *self.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request until its answer begins.
+struct AskedFor(Arc<Activity>);
+
+impl AskedFor {
+    fn new(activity: &Arc<Activity>) -> Self {
+        activity.asked.fetch_add(1, Ordering::Relaxed);
+        activity.moves();
+        Self(Arc::clone(activity))
+    }
+}
+
+impl Drop for AskedFor {
+    fn drop(&mut self) {
+        self.0.asked.fetch_sub(1, Ordering::Relaxed);
+        self.0.moves();
     }
 }
 
@@ -90,7 +131,7 @@ impl<S> Accept<TcpStream, S> for Bounded {
 #[derive(Debug, Clone)]
 pub(super) struct Held<S> {
     service: S,
-    under_way: Arc<AtomicUsize>,
+    activity: Arc<Activity>,
     _place: Arc<OwnedSemaphorePermit>,
 }
 
@@ -108,34 +149,21 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let under_way = UnderWay::new(&self.under_way);
+        let (asked, activity) = (AskedFor::new(&self.activity), Arc::clone(&self.activity));
         let answer = self.service.call(request);
-        Box::pin(async move { Ok(answer.await?.map(|body| Body::new(Answer { body, _under_way: under_way }))) })
+        Box::pin(async move {
+            let answer = answer.await?;
+            drop(asked);
+            Ok(answer.map(|body| Body::new(Answer { body, activity })))
+        })
     }
 }
 
-/// A request that is under way until this is dropped.
-#[derive(Debug)]
-struct UnderWay(Arc<AtomicUsize>);
-
-impl UnderWay {
-    fn new(number: &Arc<AtomicUsize>) -> Self {
-        number.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(number))
-    }
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The body of an answer: the request is under way until its last byte is sent.
+/// The body of an answer. That a piece of it is wanted shows that the other side took those before.
 #[derive(Debug)]
 struct Answer {
     body: Body,
-    _under_way: UnderWay,
+    activity: Arc<Activity>,
 }
 
 impl http_body::Body for Answer {
@@ -146,7 +174,9 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<http_body::Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        self.activity.moves();
+        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -162,29 +192,34 @@ impl http_body::Body for Answer {
 #[derive(Debug)]
 pub(super) struct Watched<I> {
     stream: I,
-    under_way: Arc<AtomicUsize>,
+    activity: Arc<Activity>,
     limits: Limits,
-    /// Since it was looked at last whether anything is under way.
-    idle: Option<Pin<Box<Sleep>>>,
-    /// Bytes written since then: an answer that was handed over whole is under way until it has gone.
+    /// When to look next whether anything moves.
+    look: Option<Pin<Box<Sleep>>>,
+    /// Bytes written since the last look: an answer that was handed over whole moves until it has gone.
     written: usize,
     /// Since something could not be written.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<I> Watched<I> {
-    /// Wakes the connection's task when it has been idle for too long.
+    /// Wakes the connection's task when nothing has moved for too long.
     fn poll_idle(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         let limit = self.limits.idle;
-        let idle = self.idle.get_or_insert_with(|| Box::pin(sleep(limit)));
+        let look = self.look.get_or_insert_with(|| Box::pin(sleep(limit)));
         loop {
-            ready!(idle.as_mut().poll(context));
-            let answering = self.stalled.is_some() || self.written > MORE_THAN_PINGS;
+            ready!(look.as_mut().poll(context));
+            let now = Instant::now();
+            let writing = self.stalled.is_some() || self.written > MORE_THAN_PINGS;
             self.written = 0;
-            if self.under_way.load(Ordering::Relaxed) == 0 && !answering {
+            if writing || self.activity.asked.load(Ordering::Relaxed) > 0 {
+                self.activity.moves();
+            }
+            let until = self.activity.moved() + limit;
+            if until <= now {
                 return Poll::Ready(io::Error::new(io::ErrorKind::TimedOut, "nothing was asked for"));
             }
-            idle.as_mut().reset(Instant::now() + limit);
+            look.as_mut().reset(until);
         }
     }
 

@@ -13,7 +13,10 @@ use axum_server::{
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use tokio::task::JoinHandle;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    task::JoinHandle,
+};
 
 use super::{Server, connection::Bounded, routes};
 use crate::{
@@ -28,6 +31,10 @@ const LARGEST_HEAD: usize = 64 << 10;
 const STREAMS: u32 = 128;
 /// What a stopping service gives answers under way.
 const LAST_ANSWERS: Duration = Duration::from_secs(10);
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
+/// Bytes that wait to be read by a client; the system takes twice as many.
+const SEND_BUFFER: u32 = 256 << 10;
 /// Between two looks for another certificate.
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -39,8 +46,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub async fn serve(server: Server) -> Result<(SocketAddr, JoinHandle<()>), Failure> {
     let publisher = server.control.publisher();
     let http = &publisher.config().service.http;
-    let listener =
-        tokio::net::TcpListener::bind(&http.listen).await.map_err(|error| not_bound(&http.listen, &error))?;
+    let listener = listen(&http.listen).await.map_err(|error| not_bound(&http.listen, &error))?;
     let address = listener.local_addr().map_err(code::internal)?;
     let (handle, close) = (Handle::new(), server.close.clone());
     let mut over = axum_server::Server::<SocketAddr>::from_listener(listener).handle(handle.clone());
@@ -73,6 +79,21 @@ pub async fn serve(server: Server) -> Result<(SocketAddr, JoinHandle<()>), Failu
         }
     });
     Ok((address, task))
+}
+
+/// As `TcpListener::bind`, with buffers so small that a slow reader is seen to read: the system wakes a writer when a third of
+/// its buffer is free.
+async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut last = io::Error::new(io::ErrorKind::InvalidInput, "the name has no address");
+    for address in tokio::net::lookup_host(address).await? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        let bound = socket.set_reuseaddr(true).and_then(|()| socket.set_send_buffer_size(SEND_BUFFER));
+        match bound.and_then(|()| socket.bind(address)).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 fn not_bound(listen: &str, error: &io::Error) -> Failure {

@@ -50,6 +50,16 @@ impl Publisher {
         Ok(Decision { asked, begun, defined: activation.on_delete })
     }
 
+    /// Whether asking so changes what a teardown that is under way does.
+    ///
+    /// # Errors
+    /// An unknown activation, or a state that can't be read.
+    pub async fn decides_otherwise(&self, name: &str, asked: Option<OnDelete>) -> Result<bool, PublishError> {
+        let (activation, _) = self.activation(name)?;
+        let decision = self.decision(activation, asked).await?;
+        Ok(decision.begun.is_some_and(|begun| begun != decision.purging()))
+    }
+
     /// What deleting an activation does at the place that it goes to.
     ///
     /// # Errors

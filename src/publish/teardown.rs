@@ -13,7 +13,8 @@ use herald_destinations::contract::{Mode, Retries, Visibility};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, crash,
+    Failure, Ledger, Phase, Progress, PublishError, PublishKind, Publisher, Receipt, Silent, Status, TakenBack, code,
+    crash,
     decision::Decision,
     publisher::deleted,
     recovery,
@@ -55,10 +56,13 @@ impl Publisher {
         cancel: &CancellationToken,
     ) -> Result<Receipt, PublishError> {
         let (activation, target) = self.activation(name)?;
-        let decision = self.begin_deleting(activation, on_delete).await?;
+        self.begin_deleting(activation, on_delete).await?;
         let _lock = self.lock(name, true, cancel, progress).await?;
         self.take_over(activation, target, true, cancel, progress).await?;
-        match self.settle_all(activation, target, true).await {
+        let settled = self.settle_all(activation, target, true).await;
+        // That may have taken its time: what counts is what was decided last.
+        let decision = self.decision(activation, None).await?;
+        match settled {
             Err(failure) if decision.purges_here() => return Err(failure.into()),
             // Nobody asks for what is there: a target that is no more must not keep anybody.
             Err(_) => self.abandon(activation, |_| true).await?,
@@ -85,7 +89,12 @@ impl Publisher {
             self.name_left(name, &mut receipt).await?;
         }
         end(&mut receipt, ended, &retries);
-        self.state.end_teardown(&receipt, None).await.map_err(Failure::from)?;
+        let decided = (receipt.status == Status::Succeeded).then(|| decision.purging());
+        if !self.state.end_teardown(&receipt, None, decided).await.map_err(Failure::from)? {
+            receipt.status = Status::Cancelled;
+            receipt.fail(decided_anew());
+            self.state.end_teardown(&receipt, None, None).await.map_err(Failure::from)?;
+        }
         if receipt.status == Status::Succeeded {
             self.snapshots()?.sweep(name, &[])?;
         }
@@ -314,7 +323,7 @@ impl Publisher {
             Ok(())
         };
         end(&mut receipt, ended, &retries);
-        self.state.end_teardown(&receipt, Some(&site.identity)).await?;
+        self.state.end_teardown(&receipt, Some(&site.identity), None).await?;
         Ok(receipt)
     }
 }
@@ -339,6 +348,15 @@ fn end(receipt: &mut Receipt, ended: Result<(), Failure>, retries: &Retries) {
             receipt.status = status_of(&failure);
             receipt.fail(failure);
         }
+    }
+}
+
+/// While a teardown ran, somebody decided otherwise about the data.
+fn decided_anew() -> Failure {
+    Failure {
+        message: "what is to become of the data was decided anew: another teardown does that".into(),
+        remedy: "follow the newest teardown of the activation".into(),
+        ..code::interrupted()
     }
 }
 

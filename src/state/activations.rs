@@ -51,7 +51,7 @@ pub enum Purging {
 }
 
 impl Purging {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Everywhere => "everywhere",
             Self::Here => "here",
@@ -202,6 +202,19 @@ impl State {
         transaction.commit().await?;
         cancelled.iter().for_each(|receipt| self.tell(receipt));
         Ok(())
+    }
+
+    /// An activation that is torn down does not live again by itself once that is done.
+    ///
+    /// # Errors
+    /// When the state can't be written.
+    pub async fn stays_deleted(&self, name: &str) -> Result<(), StateError> {
+        let mut transaction = self.write().await?;
+        sqlx::query("UPDATE activations SET back = 0 WHERE name = ?1 AND state = 'deleting'")
+            .bind(name)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Stops or starts an activation's schedule.

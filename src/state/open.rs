@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::try_join_all;
 use sqlx::{
     Connection, Sqlite, SqliteConnection, SqlitePool, Transaction,
     migrate::{MigrateError, Migrator},
@@ -56,6 +57,9 @@ impl State {
             SqlitePoolOptions::new()
                 .max_connections(connections)
                 .acquire_timeout(BUSY_TIMEOUT * 2)
+                // A connection has a thread, with the priority of the one that opened it: none is opened later.
+                .max_lifetime(None)
+                .idle_timeout(None)
                 .after_release(|connection, _| Box::pin(has_left_its_transaction(connection)))
                 .connect_lazy_with(options.clone())
         };
@@ -73,6 +77,8 @@ impl State {
                 format!("could not bring the state in {} up to date: {other}", data_dir.display()),
             ),
         })?;
+        let readers: Vec<_> = try_join_all((0..READERS).map(|_| state.reader.acquire())).await?;
+        drop(readers);
         Ok(state)
     }
 

@@ -5,7 +5,7 @@ use sqlx::{Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::{
-    SnapshotRow, State, StateError,
+    Purging, SnapshotRow, State, StateError,
     publishes::{self, timestamp},
 };
 use crate::publish::{Receipt, Status};
@@ -272,15 +272,30 @@ impl State {
     }
 
     /// Ends a teardown on record. One that succeeded leaves nothing remembered: of a former `place`, what was published
-    /// there, or, without that, of the whole activation. Of one that failed at a former place, when.
+    /// there, or, without that, of the whole activation. Of one that failed at a former place, when. `false`: somebody decided
+    /// otherwise than it was `decided`, and nothing was put on record.
     ///
     /// # Errors
     /// When the receipt is not final, or the state can't be written.
-    pub async fn end_teardown(&self, receipt: &Receipt, place: Option<&str>) -> Result<(), StateError> {
+    pub async fn end_teardown(
+        &self,
+        receipt: &Receipt,
+        place: Option<&str>,
+        decided: Option<Purging>,
+    ) -> Result<bool, StateError> {
         if !publishes::has_ended(receipt.status) {
             return Err(StateError::internal(format_args!("publish {} has not ended", receipt.id)));
         }
         let mut transaction = self.write().await?;
+        if let Some(decided) = decided {
+            let purging: Option<Option<String>> = sqlx::query_scalar("SELECT purging FROM activations WHERE name = ?1")
+                .bind(&receipt.activation)
+                .fetch_optional(&mut *transaction)
+                .await?;
+            if purging.flatten().is_some_and(|purging| purging != decided.as_str()) {
+                return Ok(false);
+            }
+        }
         publishes::store(&mut transaction, receipt).await?;
         let statements: &[&'static str] = match (receipt.status, place) {
             (Status::Succeeded, Some(_)) => &[
@@ -312,7 +327,7 @@ impl State {
         }
         transaction.commit().await?;
         self.tell(receipt);
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -39,7 +39,7 @@ impl Write for Stderr {
     /// The formatter hands over one whole line at a time.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let shown = String::from_utf8_lossy(line);
-        let shown = withheld::without(&shown);
+        let shown = withheld::without_in_line(&shown);
         let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner);
         match &*bar {
             Some(bar) => bar.suspend(|| io::stderr().lock().write_all(shown.as_bytes())),

@@ -25,13 +25,15 @@ async fn site() -> (Live, crate::support::Home, std::net::SocketAddr) {
     (live, home, address)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_does_nothing_but_answer_pings_is_closed() {
+/// An empty SETTINGS of HTTP/2.
+const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+/// Opens an HTTP/2 connection with these frames, and lets it send nothing but pings from then on. It must be closed.
+async fn is_closed(frames: &[u8]) {
     let (_live, _home, address) = site().await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-    // SETTINGS, empty.
-    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.unwrap();
+    stream.write_all(frames).await.unwrap();
     let began = Instant::now();
     let (mut reads, mut writes) = stream.into_split();
     let pings = tokio::spawn(async move {
@@ -46,6 +48,41 @@ async fn a_connection_that_does_nothing_but_answer_pings_is_closed() {
     assert!(closed.await.is_ok(), "it is still open");
     assert!(began.elapsed() >= IDLE, "{:?}", began.elapsed());
     pings.abort();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_does_nothing_but_answer_pings_is_closed() {
+    is_closed(&SETTINGS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_asks_and_leaves_no_room_for_the_answer_is_closed() {
+    // SETTINGS: streams have a window of 0 bytes.
+    let mut frames = vec![0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0];
+    // HEADERS, the end of stream 1: GET, http, /healthz, localhost.
+    let mut headers = vec![0x82, 0x86, 0x04, 8];
+    headers.extend(b"/healthz");
+    headers.extend([0x01, 9]);
+    headers.extend(b"localhost");
+    frames.extend([0, 0, u8::try_from(headers.len()).unwrap(), 1, 5, 0, 0, 0, 1]);
+    frames.extend(headers);
+    is_closed(&frames).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_used_now_and_then_stays() {
+    let (_live, _home, address) = site().await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /healthz HTTP/1.1\r\nhost: {address}\r\n\r\n");
+    for _ in 0..8 {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"{\"status\":\"ok\"}") {
+            let read = stream.read_buf(&mut answer).await.unwrap();
+            assert!(read > 0, "closed after {}", String::from_utf8_lossy(&answer));
+        }
+        tokio::time::sleep(IDLE * 3 / 4).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

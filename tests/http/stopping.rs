@@ -51,8 +51,14 @@ async fn a_service_that_speaks_tls_and_whose_config_broke_is_found_alive() {
     assert_eq!(check(&home), Some(1), "none runs");
     let mut run = Run::start(&home).await;
     assert_eq!(check(&home), Some(0));
-    home.configure("service: { no_such_key: 1 }\nactivations: [\n");
-    assert_eq!(check(&home), Some(0), "it runs on with the last good config");
+    for broken in [
+        "service: { no_such_key: 1 }\nactivations: [\n",
+        "service: { data_dir: ./herald-data }\nsources: {\n  lake: }}\n",
+        "service:\n  data_dir: herald-data\n  http: { listen: \"127.0.0.1:0\n",
+    ] {
+        home.configure(broken);
+        assert_eq!(check(&home), Some(0), "it runs on with the last good config, now {broken}");
+    }
     assert!(Command::new("kill").args(["-TERM", &run.child.id().to_string()]).status().unwrap().success());
     let ended = tokio::task::spawn_blocking(move || run.child.wait().unwrap().code());
     assert_eq!(ended.await.unwrap(), Some(0));

@@ -169,3 +169,54 @@ async fn however_many_delete_at_once_there_is_one_teardown() {
     assert_eq!(all.iter().filter(|receipt| receipt.kind == PublishKind::Teardown).count(), 1);
     live.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_asks_for_the_same_again_is_shown_the_teardown_that_runs() {
+    let home = home(&[("a", PURGE)]);
+    let live = Live::start(&home).await;
+    publish(&live, "a").await;
+    let part = block(&home);
+    let torn = live.control.delete(&ops(), "a", Some(OnDelete::Purge)).await.unwrap();
+    live.ended(torn.id).await;
+    // It waits to be tried again: whoever asks has it tried now.
+    let mut ids = vec![torn.id];
+    for _ in 0..3 {
+        let again = live.control.delete(&ops(), "a", Some(OnDelete::Purge)).await.unwrap();
+        assert_eq!(live.ended(again.id).await.status, Status::Failed);
+        ids.push(again.id);
+    }
+    fs::remove_dir_all(&part).unwrap();
+    for _ in 0..8 {
+        match live.control.delete(&ops(), "a", Some(OnDelete::Purge)).await {
+            Ok(torn) => ids.push(torn.id),
+            Err(refusal) => assert_eq!(refusal.code, "deleted"),
+        }
+    }
+    is(&live, "a", ActivationState::Deleted).await;
+    for id in ids {
+        // None is left behind.
+        live.ended(id).await;
+    }
+    assert_eq!(held(&home), 0);
+    live.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_back_and_that_somebody_deletes_stays_deleted() {
+    let home = home(&[("a", PURGE), ("b", "")]);
+    let live = Live::start(&home).await;
+    publish(&live, "a").await;
+    let part = block(&home);
+    reload(&live, &home, &[("b", "")]).await;
+    until("the teardown has failed", async || {
+        let torn = live.state().last_teardown("a").await.unwrap();
+        torn.filter(|torn| torn.status == Status::Failed)
+    })
+    .await;
+    reload(&live, &home, &[("a", PURGE), ("b", "")]).await;
+    fs::remove_dir_all(&part).unwrap();
+    live.control.delete(&ops(), "a", None).await.unwrap();
+    is(&live, "a", ActivationState::Deleted).await;
+    assert_eq!(held(&home), 0);
+    live.end().await;
+}
