@@ -22,12 +22,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// What a try gets to stop by itself: it does not between two requests of a target that does not answer.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A teardown that is on record, with what it purges.
+/// A teardown that is on record.
 #[derive(Debug)]
 pub(super) struct Order {
     /// Name of the activation.
     pub(super) activation: String,
-    /// Whether what it purges was decided anew: a try that runs stops, and another one goes by that.
+    /// Whether it is to be tried anew at once: it does something else by now, or waits after a failure. A try that runs stops.
     pub(super) anew: bool,
 }
 

@@ -106,13 +106,17 @@ pub(super) fn of(headers: &HeaderMap) -> Option<String> {
 
 /// Whose session this is, while it lasts.
 pub(super) fn caller(server: &Server, session: &str) -> Option<Caller> {
+    lasting(server, session).map(|(caller, _)| caller)
+}
+
+fn lasting(server: &Server, session: &str) -> Option<(Caller, Session)> {
     let parsed = Session::parse(session)?;
     let guard = &server.guard;
     let caller = guard.named(server, &parsed.name, |token| {
         let signed = signed(token, parsed.until, &parsed.number);
         hmac::verify(&guard.key, &signed, &parsed.signature).ok().map(|()| token.caller.clone())
     })??;
-    (parsed.until > Utc::now().timestamp() && !guard.ended.has(&parsed.number)).then_some(caller)
+    (parsed.until > Utc::now().timestamp() && !guard.ended.has(&parsed.number)).then_some((caller, parsed))
 }
 
 /// The page. It needs no script.
@@ -206,11 +210,8 @@ pub(super) async fn login(State(server): State<Server>, request: Request) -> Res
 /// Ends the session of this browser, here as well as there.
 #[utoipa::path(post, path = "/logout", tag = "session", responses((status = 303, description = "Logged out.")))]
 pub(super) async fn logout(State(server): State<Server>, headers: HeaderMap) -> Response {
-    if let Some(session) = of(&headers)
-        && let Some(caller) = caller(&server, &session)
-        && let Some(parsed) = Session::parse(&session)
-    {
-        server.guard.ended.add(&parsed.number, parsed.until);
+    if let Some((caller, session)) = of(&headers).and_then(|session| lasting(&server, &session)) {
+        server.guard.ended.add(&session.number, session.until);
         tracing::info!(caller = caller.name, "logged out");
     }
     with_cookie(&server, Redirect::to("/login").into_response(), "", 0)

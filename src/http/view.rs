@@ -208,11 +208,7 @@ fn definition(config: &Config, activation: &Activation) -> Definition {
             OnDelete::Keep => "keep",
             OnDelete::Purge => "purge",
         },
-        files: Files {
-            max_rows: number("files.max_rows", Some(activation.files.max_rows)),
-            max_size: number("files.max_size", Some(activation.files.max_size)),
-            ..files(activation, hidden)
-        },
+        files: files(activation, hidden),
         keep: activation.keep.filter(|_| shown("files.keep")).map(|keep| match keep {
             Keep::Publishes(publishes) => Kept::Publishes(publishes),
             Keep::Age(age) => Kept::Seconds(age.as_secs()),
@@ -228,12 +224,13 @@ fn definition(config: &Config, activation: &Activation) -> Definition {
 fn files(activation: &Activation, hidden: impl Fn(&str) -> bool) -> Files {
     let files = &activation.files;
     let text = |key: &str, text: &str| if hidden(key) { WITHHELD.to_owned() } else { text.to_owned() };
+    let number = |key: &str, number: u64| (!hidden(key)).then_some(number);
     Files {
         format: files.format,
         compression: files.compression,
         path: text("files.path", &files.path),
-        max_rows: None,
-        max_size: None,
+        max_rows: number("files.max_rows", files.max_rows),
+        max_size: number("files.max_size", files.max_size),
         overwrite: files.overwrite,
         encrypted: files.encrypt.is_some(),
         checksums: files.checksums,

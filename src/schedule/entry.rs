@@ -287,10 +287,10 @@ impl Entry {
     /// Whether the cadence does the same by then anyway.
     fn regular_before(&self, job: &Job, at: DateTime<Utc>) -> bool {
         // A cadence looks at rows that moved; who was named may have none.
-        let names =
-            matches!(&job.whom, Whom::Named(_)) || matches!(&job.whom, Whom::Touched(named) if !named.is_empty());
-        if names {
-            return false;
+        match &job.whom {
+            Whom::Named(_) => return false,
+            Whom::Touched(named) if !named.is_empty() => return false,
+            Whom::Touched(_) | Whom::Everybody => {}
         }
         let regular = match job.kind {
             PublishKind::Scheduled => self.due.standard,

@@ -43,6 +43,15 @@ fn block(home: &Home) -> PathBuf {
     part
 }
 
+/// Waits until the last try of a teardown has failed.
+async fn has_failed(live: &Live, name: &str) {
+    until("the teardown has failed", async || {
+        let torn = live.state().last_teardown(name).await.unwrap();
+        torn.filter(|torn| torn.status == Status::Failed)
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renamed_one_that_is_deleted_before_it_published_is_deleted_as_was_asked() {
     let home = home(&[("a", PURGE)]);
@@ -131,11 +140,7 @@ async fn one_that_is_back_while_it_is_torn_down_lives_once_that_is_done() {
     publish(&live, "a").await;
     let part = block(&home);
     reload(&live, &home, &[("b", "")]).await;
-    until("the teardown has failed", async || {
-        let torn = live.state().last_teardown("a").await.unwrap();
-        torn.filter(|torn| torn.status == Status::Failed)
-    })
-    .await;
+    has_failed(&live, "a").await;
     reload(&live, &home, &[("a", PURGE), ("b", "")]).await;
     let refused = live.control.trigger(&ops(), "a", Trigger::default(), None).await.unwrap_err();
     assert_eq!(refused.code, "deleting");
@@ -208,11 +213,7 @@ async fn one_that_is_back_and_that_somebody_deletes_stays_deleted() {
     publish(&live, "a").await;
     let part = block(&home);
     reload(&live, &home, &[("b", "")]).await;
-    until("the teardown has failed", async || {
-        let torn = live.state().last_teardown("a").await.unwrap();
-        torn.filter(|torn| torn.status == Status::Failed)
-    })
-    .await;
+    has_failed(&live, "a").await;
     reload(&live, &home, &[("a", PURGE), ("b", "")]).await;
     fs::remove_dir_all(&part).unwrap();
     live.control.delete(&ops(), "a", None).await.unwrap();
